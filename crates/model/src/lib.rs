@@ -1,0 +1,31 @@
+//! What the things of the Networking API mean: one file per kind, and the rules that several share.
+//! Not here: HTTP, policy, OVN, database drivers.
+
+pub mod address_scope;
+pub mod backend;
+pub mod kind;
+pub mod quota;
+pub mod rbac;
+pub mod settings;
+pub mod standard;
+pub mod unit;
+
+use kind::Kind;
+use sql::Migration;
+
+/// Every kind of the API, in the order of the documentation. A table of contents, nothing else.
+pub static KINDS: &[&dyn Kind] = &[
+    &address_scope::AddressScopes,
+];
+
+/// The schema, step by step. A step that was released is never changed.
+pub static MIGRATIONS: &[Migration] = &[Migration {
+    number: 1,
+    name: "networking",
+    sql: include_str!("../schema/0001_networking.sql"),
+}];
+
+/// The kind of a collection, by its name in bodies (`security_group_rules`).
+pub fn kind(many: &str) -> Option<&'static dyn Kind> {
+    KINDS.iter().copied().find(|kind| kind.table().many == many)
+}

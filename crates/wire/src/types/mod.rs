@@ -1,0 +1,241 @@
+//! The types of attributes: each its own validator (`parse`), with one stored and shown form.
+//! Here are the general ones; those of networking have a file each.
+
+use std::fmt::{self, Display};
+
+use serde_json::Value as Json;
+
+use crate::attr::{Column, Wire};
+use crate::value::Value;
+
+/// How a refused value is named in a message: short, on one line, whatever was sent.
+pub fn quoted(json: &Json) -> String {
+    let text = json.to_string();
+    if text.chars().count() <= 80 {
+        return text;
+    }
+    text.chars().take(77).chain("...".chars()).collect()
+}
+
+/// A caller's truth value: `true`/`false` as boolean, text in any case, or 1/0.
+pub fn truth(json: &Json) -> Option<bool> {
+    match json {
+        Json::Bool(truth) => Some(*truth),
+        Json::Number(number) => match number.as_i64() {
+            Some(0) => Some(false),
+            Some(1) => Some(true),
+            _ => None,
+        },
+        Json::String(text) if text == "1" || text.eq_ignore_ascii_case("true") => Some(true),
+        Json::String(text) if text == "0" || text.eq_ignore_ascii_case("false") => Some(false),
+        _ => None,
+    }
+}
+
+impl Wire for bool {
+    const COLUMN: Column = Column::Bool;
+    const ACCEPTS: &'static str = "true or false";
+    fn parse(json: &Json) -> Result<Self, String> {
+        truth(json).ok_or_else(|| format!("{} is neither true nor false", quoted(json)))
+    }
+    fn store(&self) -> Value {
+        Value::Bool(*self)
+    }
+    fn load(value: &Value) -> Option<Self> {
+        match value {
+            Value::Bool(truth) => Some(*truth),
+            Value::Int(number) => Some(*number != 0),
+            _ => None,
+        }
+    }
+    fn empty() -> Self {
+        false
+    }
+}
+
+impl Wire for i64 {
+    const COLUMN: Column = Column::Int;
+    const ACCEPTS: &'static str = "a whole number";
+    fn parse(json: &Json) -> Result<Self, String> {
+        let number = match json {
+            Json::Number(number) => number.as_i64(),
+            Json::String(text) => text.trim().parse().ok(),
+            Json::Bool(truth) => Some(i64::from(*truth)),
+            _ => None,
+        };
+        number.ok_or_else(|| format!("{} is not a whole number", quoted(json)))
+    }
+    fn store(&self) -> Value {
+        Value::Int(*self)
+    }
+    fn load(value: &Value) -> Option<Self> {
+        value.as_int()
+    }
+    fn empty() -> Self {
+        0
+    }
+}
+
+impl<T: Wire> Wire for Option<T> {
+    const COLUMN: Column = T::COLUMN;
+    const ACCEPTS: &'static str = T::ACCEPTS;
+    fn parse(json: &Json) -> Result<Self, String> {
+        if json.is_null() { Ok(None) } else { T::parse(json).map(Some) }
+    }
+    fn store(&self) -> Value {
+        self.as_ref().map_or(Value::Null, Wire::store)
+    }
+    fn load(value: &Value) -> Option<Self> {
+        if value.is_null() { Some(None) } else { T::load(value).map(Some) }
+    }
+    fn empty() -> Self {
+        None
+    }
+    fn filter(text: &str) -> Option<Value> {
+        T::filter(text)
+    }
+}
+
+impl<T: Wire> Wire for Vec<T> {
+    const COLUMN: Column = Column::Json;
+    const ACCEPTS: &'static str = "a list";
+    fn parse(json: &Json) -> Result<Self, String> {
+        match json {
+            Json::Null => Ok(Self::new()),
+            Json::Array(items) => items.iter().map(T::parse).collect(),
+            other => Err(format!("{} is not a list", quoted(other))),
+        }
+    }
+    fn store(&self) -> Value {
+        Value::Json(Json::Array(self.iter().map(|item| item.store().to_json()).collect()))
+    }
+    fn load(value: &Value) -> Option<Self> {
+        match value {
+            Value::Null => Some(Self::new()),
+            Value::Json(Json::Array(items)) => {
+                items.iter().map(|item| T::load(&Value::from(item.clone()))).collect()
+            }
+            _ => None,
+        }
+    }
+    fn empty() -> Self {
+        Self::new()
+    }
+}
+
+/// A UUID, written lower-case with hyphens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id(pub uuid::Uuid);
+
+impl Id {
+    /// A new random id.
+    pub fn random() -> Self {
+        Self(uuid::Uuid::new_v4())
+    }
+
+    /// The id in this text, in any form that a UUID is written in.
+    pub fn read(text: &str) -> Option<Self> {
+        uuid::Uuid::try_parse(text).ok().map(Self)
+    }
+}
+
+impl Display for Id {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_hyphenated().fmt(out)
+    }
+}
+
+impl Wire for Id {
+    const COLUMN: Column = Column::Text(36);
+    const ACCEPTS: &'static str = "a UUID";
+    fn parse(json: &Json) -> Result<Self, String> {
+        json.as_str()
+            .and_then(Self::read)
+            .ok_or_else(|| format!("{} is not a UUID", quoted(json)))
+    }
+    fn store(&self) -> Value {
+        Value::Text(self.to_string())
+    }
+    fn load(value: &Value) -> Option<Self> {
+        value.as_text().and_then(Self::read)
+    }
+    fn empty() -> Self {
+        Self(uuid::Uuid::nil())
+    }
+}
+
+/// A text of at most `N` characters, without control characters.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Text<const N: u16>(pub String);
+
+impl<const N: u16> Text<N> {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<const N: u16> From<&str> for Text<N> {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl<const N: u16> Display for Text<N> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+/// A caller's text of at most `limit` characters that is safe to store and to hand on.
+pub fn text(json: &Json, limit: u16) -> Result<String, String> {
+    let Json::String(text) = json else {
+        return Err(format!("{} is not a text", quoted(json)));
+    };
+    let length = text.chars().count();
+    if length > usize::from(limit) {
+        return Err(format!("it has {length} characters and at most {limit} are accepted"));
+    }
+    if let Some(bad) = text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        return Err(format!("it has the control character U+{:04X}", u32::from(bad)));
+    }
+    Ok(text.clone())
+}
+
+impl<const N: u16> Wire for Text<N> {
+    const COLUMN: Column = Column::Text(N);
+    const ACCEPTS: &'static str = "a text";
+    fn parse(json: &Json) -> Result<Self, String> {
+        text(json, N).map(Self)
+    }
+    fn store(&self) -> Value {
+        Value::Text(self.0.clone())
+    }
+    fn load(value: &Value) -> Option<Self> {
+        value.as_text().map(|text| Self(text.to_owned()))
+    }
+    fn empty() -> Self {
+        Self::default()
+    }
+}
+
+/// Any JSON, for lists and objects whose inside the model knows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Raw(pub Json);
+
+impl Wire for Raw {
+    const COLUMN: Column = Column::Json;
+    const ACCEPTS: &'static str = "a list or an object";
+    fn parse(json: &Json) -> Result<Self, String> {
+        Ok(Self(json.clone()))
+    }
+    fn store(&self) -> Value {
+        Value::from(self.0.clone())
+    }
+    fn load(value: &Value) -> Option<Self> {
+        Some(Self(value.to_json()))
+    }
+    fn empty() -> Self {
+        Self(Json::Null)
+    }
+}

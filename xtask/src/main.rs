@@ -1,0 +1,2 @@
+//! The tasks of the project: tests, benchmarks, tidiness.
+fn main() {}
