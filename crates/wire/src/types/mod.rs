@@ -1,6 +1,26 @@
 //! The types of attributes: each its own validator (`parse`), with one stored and shown form.
 //! Here are the general ones; those of networking have a file each.
 
+pub mod cidr;
+pub mod dhcp_opt;
+pub mod dns;
+pub mod fixed_ip;
+pub mod hint;
+pub mod ip;
+pub mod list;
+pub mod mac;
+pub mod name;
+pub mod object;
+pub mod pair;
+pub mod port_range;
+pub mod profile;
+pub mod protocol;
+pub mod route;
+pub mod segment;
+pub mod tags;
+pub mod whole;
+pub mod words;
+
 use std::fmt::{self, Display};
 
 use serde_json::Value as Json;
@@ -80,7 +100,7 @@ impl<T: Wire> Wire for Option<T> {
     const COLUMN: Column = T::COLUMN;
     const ACCEPTS: &'static str = T::ACCEPTS;
     fn parse(json: &Json) -> Result<Self, String> {
-        if json.is_null() { Ok(None) } else { T::parse(json).map(Some) }
+        if T::nothing(json) { Ok(None) } else { T::parse(json).map(Some) }
     }
     fn store(&self) -> Value {
         self.as_ref().map_or(Value::Null, Wire::store)
@@ -93,33 +113,6 @@ impl<T: Wire> Wire for Option<T> {
     }
     fn filter(text: &str) -> Option<Value> {
         T::filter(text)
-    }
-}
-
-impl<T: Wire> Wire for Vec<T> {
-    const COLUMN: Column = Column::Json;
-    const ACCEPTS: &'static str = "a list";
-    fn parse(json: &Json) -> Result<Self, String> {
-        match json {
-            Json::Null => Ok(Self::new()),
-            Json::Array(items) => items.iter().map(T::parse).collect(),
-            other => Err(format!("{} is not a list", quoted(other))),
-        }
-    }
-    fn store(&self) -> Value {
-        Value::Json(Json::Array(self.iter().map(|item| item.store().to_json()).collect()))
-    }
-    fn load(value: &Value) -> Option<Self> {
-        match value {
-            Value::Null => Some(Self::new()),
-            Value::Json(Json::Array(items)) => {
-                items.iter().map(|item| T::load(&Value::from(item.clone()))).collect()
-            }
-            _ => None,
-        }
-    }
-    fn empty() -> Self {
-        Self::new()
     }
 }
 
