@@ -10,6 +10,11 @@ use serde_json::Value as Json;
 
 use crate::value::Value;
 
+/// The fault for a value that is not of its attribute's type, unless the type says otherwise.
+pub const BAD_REQUEST: (&str, u16) = ("HTTPBadRequest", 400);
+/// The fault of Neutron's general converters.
+pub const INVALID_INPUT: (&str, u16) = ("InvalidInput", 400);
+
 /// A type that can be an attribute: how it is read from a request, stored, and shown.
 pub trait Wire: Sized {
     /// The column that holds it.
@@ -18,6 +23,16 @@ pub trait Wire: Sized {
     const ACCEPTS: &'static str;
     /// Reads a caller's JSON. The error completes the sentence: what is wrong with it.
     fn parse(json: &Json) -> Result<Self, String>;
+    /// True for what a caller may write instead of null where the attribute may be null.
+    fn nothing(json: &Json) -> bool {
+        json.is_null()
+    }
+    /// The wire type and status of the fault for a value that `parse` refuses: Neutron's validators
+    /// answer `HTTPBadRequest`, its converters types of their own.
+    fn fault(refused: &Json) -> (&'static str, u16) {
+        let _ = refused;
+        BAD_REQUEST
+    }
     /// The stored and shown form.
     fn store(&self) -> Value;
     /// The stored form back; `None` when it is damaged.
@@ -111,6 +126,8 @@ pub struct Attr {
     pub accepts: &'static str,
     /// Reads a caller's JSON into the stored form.
     pub parse: fn(&Json) -> Result<Value, String>,
+    /// The fault's wire type and status where `parse` refuses.
+    pub fault: fn(&Json) -> (&'static str, u16),
     /// True when a stored value converts.
     pub sound: fn(&Value) -> bool,
     /// What a damaged value reads as.
@@ -132,6 +149,7 @@ impl Attr {
             column: T::COLUMN,
             accepts: T::ACCEPTS,
             parse: parse_as::<T>,
+            fault: T::fault,
             sound: sound_as::<T>,
             empty: empty_as::<T>,
             filter: T::filter,

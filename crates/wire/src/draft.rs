@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::attr::{At, Attr, Default, Resource, Source, Wire};
 use crate::ctx::Ctx;
-use crate::fault::{self, Result};
+use crate::fault::{self, Fault, Result};
 use crate::row::Row;
 use crate::types::quoted;
 use crate::value::Value;
@@ -279,11 +279,13 @@ fn permit(table: &Resource, verb: Verb, attr: &Attr) -> Result<()> {
 
 fn convert(table: &Resource, attr: &Attr, given: &Json) -> Result<Value> {
     (attr.parse)(given).map_err(|why| {
-        fault::bad_request(format!(
+        let (kind, status) = (attr.fault)(given);
+        let message = format!(
             "The attribute '{}' of a {} must be {}: {why}.",
             attr.wire,
             table.one.replace('_', " "),
             attr.accepts
-        ))
+        );
+        Fault::new(kind, status, message).into()
     })
 }

@@ -10,7 +10,7 @@ use super::ip::Ip;
 use super::list::Item;
 use super::object::Object;
 use super::quoted;
-use crate::attr::{Column, Wire};
+use crate::attr::{BAD_REQUEST, Column, INVALID_INPUT, Wire};
 use crate::value::Value;
 
 /// A network in CIDR notation; bits after the prefix are zero.
@@ -145,6 +145,9 @@ impl Wire for Cidr {
             .and_then(Self::read)
             .ok_or_else(|| format!("{} is not a network in CIDR notation", quoted(json)))
     }
+    fn fault(_: &Json) -> (&'static str, u16) {
+        INVALID_INPUT
+    }
     fn store(&self) -> Value {
         Value::Text(self.to_string())
     }
@@ -203,6 +206,9 @@ impl Wire for Prefix {
     }
     fn nothing(json: &Json) -> bool {
         json.is_null() || json.as_str() == Some("")
+    }
+    fn fault(_: &Json) -> (&'static str, u16) {
+        ("InvalidCIDR", 400)
     }
     fn store(&self) -> Value {
         Value::Text(self.to_string())
@@ -267,6 +273,11 @@ impl Wire for IpRange {
 
 impl Item for IpRange {
     const LIST: &'static str = "a list of objects with the addresses start and end";
+    fn list_fault(refused: &Json) -> (&'static str, u16) {
+        // Neutron's converter reads a list of objects, its validator the addresses in them.
+        let readable = refused.as_array().is_some_and(|pools| pools.iter().all(Json::is_object));
+        if readable { BAD_REQUEST } else { INVALID_INPUT }
+    }
     fn key(&self) -> Option<String> {
         // Overlaps of any kind are the model's to refuse, with a fault of their own.
         None

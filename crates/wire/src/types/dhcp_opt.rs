@@ -6,7 +6,7 @@ use super::list::Item;
 use super::object::Object;
 use super::words::IpVersion;
 use super::{quoted, text};
-use crate::attr::{Column, Wire};
+use crate::attr::{Column, INVALID_INPUT, Wire};
 use crate::value::Value;
 
 /// Options whose value may be empty: an empty one is how they are left out.
@@ -72,4 +72,7 @@ impl Wire for DhcpOption {
 impl Item for DhcpOption {
     const LIST: &'static str =
         "a list of objects with opt_name, opt_value and optionally ip_version, each once, or null";
+    fn list_fault(_: &Json) -> (&'static str, u16) {
+        INVALID_INPUT
+    }
 }

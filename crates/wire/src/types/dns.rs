@@ -5,7 +5,7 @@ use std::fmt::{self, Display};
 use serde_json::Value as Json;
 
 use super::{quoted, text};
-use crate::attr::{Column, Wire};
+use crate::attr::{BAD_REQUEST, Column, INVALID_INPUT, Wire};
 use crate::value::Value;
 
 /// The longest name in the DNS.
@@ -81,6 +81,9 @@ impl Wire for DnsName {
     fn parse(json: &Json) -> Result<Self, String> {
         dns(json).map(Self)
     }
+    fn fault(refused: &Json) -> (&'static str, u16) {
+        if refused.is_string() { BAD_REQUEST } else { INVALID_INPUT }
+    }
     fn store(&self) -> Value {
         Value::Text(self.0.clone())
     }
@@ -121,6 +124,9 @@ impl Wire for DnsDomain {
             return Err(format!("it has more than {} characters", LONGEST - 2));
         }
         Ok(Self(domain))
+    }
+    fn fault(refused: &Json) -> (&'static str, u16) {
+        if refused.is_string() { BAD_REQUEST } else { INVALID_INPUT }
     }
     fn store(&self) -> Value {
         Value::Text(self.0.clone())

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use super::list::Item;
 use super::object::Object;
 use super::{Id, Text, quoted, text};
-use crate::attr::{Column, Wire};
+use crate::attr::{BAD_REQUEST, Column, INVALID_INPUT, Wire};
 use crate::value::Value;
 
 /// The name of an availability zone.
@@ -52,6 +52,9 @@ impl Wire for Zones {
             return Err(format!("as JSON it has {length} characters and at most 255 are accepted"));
         }
         Ok(zones)
+    }
+    fn fault(refused: &Json) -> (&'static str, u16) {
+        if Vec::<Zone>::parse(refused).is_ok() { INVALID_INPUT } else { BAD_REQUEST }
     }
     fn store(&self) -> Value {
         self.0.store()
@@ -132,6 +135,15 @@ impl Wire for ServiceType {
 
 impl Item for ServiceType {
     const LIST: &'static str = "a list of texts that begin with network:, neutron: or compute:";
+
+    fn list_fault(refused: &Json) -> (&'static str, u16) {
+        let entries = refused.as_array().map(Vec::as_slice).unwrap_or_default();
+        match entries.iter().find(|entry| Self::parse(entry).is_err()) {
+            None => BAD_REQUEST,
+            Some(entry) if entry.is_string() => ("InvalidSubnetServiceType", 400),
+            Some(_) => ("InvalidInputSubnetServiceType", 400),
+        }
+    }
 }
 
 /// The pool that a subnet's addresses are from.
@@ -199,6 +211,9 @@ impl Wire for TargetProject {
             return Ok(Self(target));
         }
         Err(format!("{} is neither", quoted(json)))
+    }
+    fn fault(_: &Json) -> (&'static str, u16) {
+        INVALID_INPUT
     }
     fn store(&self) -> Value {
         Value::Text(self.0.clone())

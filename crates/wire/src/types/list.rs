@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::Value as Json;
 
 use super::{Id, Raw, Text, quoted};
-use crate::attr::{Column, Wire};
+use crate::attr::{BAD_REQUEST, Column, Wire};
 use crate::value::Value;
 
 /// The most entries that a list in a request may have.
@@ -21,6 +21,11 @@ pub trait Item: Wire {
     /// Reads an entry, where a list is stricter than a single value.
     fn entry(json: &Json) -> Result<Self, String> {
         Self::parse(json)
+    }
+    /// The fault for a list that is refused.
+    fn list_fault(refused: &Json) -> (&'static str, u16) {
+        let _ = refused;
+        BAD_REQUEST
     }
     /// Two entries with the same key exclude each other; `None`: entries may repeat.
     fn key(&self) -> Option<String> {
@@ -57,6 +62,10 @@ impl<T: Item> Wire for Vec<T> {
             list.push(entry);
         }
         Ok(list)
+    }
+
+    fn fault(refused: &Json) -> (&'static str, u16) {
+        T::list_fault(refused)
     }
 
     fn store(&self) -> Value {

@@ -25,7 +25,7 @@ use std::fmt::{self, Display};
 
 use serde_json::Value as Json;
 
-use crate::attr::{Column, Wire};
+use crate::attr::{Column, INVALID_INPUT, Wire};
 use crate::value::Value;
 
 /// How a refused value is named in a message: short, on one line, whatever was sent.
@@ -37,17 +37,32 @@ pub fn quoted(json: &Json) -> String {
     text.chars().take(77).chain("...".chars()).collect()
 }
 
-/// A caller's truth value: `true`/`false` as boolean, text in any case, or 1/0.
+/// A caller's truth value: a boolean, 1 or 0, or one of the words for it in any case.
 pub fn truth(json: &Json) -> Option<bool> {
+    let word = match json {
+        Json::Bool(truth) => return Some(*truth),
+        Json::Number(number) => number.to_string(),
+        Json::String(text) => text.trim().to_lowercase(),
+        _ => return None,
+    };
+    match word.as_str() {
+        "1" | "t" | "true" | "on" | "y" | "yes" => Some(true),
+        "0" | "f" | "false" | "off" | "n" | "no" => Some(false),
+        _ => None,
+    }
+}
+
+/// A caller's whole number: as number, as text, or as truth value.
+fn whole(json: &Json) -> Option<i64> {
     match json {
-        Json::Bool(truth) => Some(*truth),
-        Json::Number(number) => match number.as_i64() {
-            Some(0) => Some(false),
-            Some(1) => Some(true),
-            _ => None,
-        },
-        Json::String(text) if text == "1" || text.eq_ignore_ascii_case("true") => Some(true),
-        Json::String(text) if text == "0" || text.eq_ignore_ascii_case("false") => Some(false),
+        Json::Number(number) => number.as_i64().or_else(|| {
+            // 4.0 is one; what has a fraction, or is too large to be exact, is not.
+            let float = number.as_f64()?;
+            let exact = float.fract() == 0.0 && float.abs() < 9e15;
+            exact.then_some(float as i64)
+        }),
+        Json::String(text) => text.trim().parse().ok(),
+        Json::Bool(truth) => Some(i64::from(*truth)),
         _ => None,
     }
 }
@@ -57,6 +72,9 @@ impl Wire for bool {
     const ACCEPTS: &'static str = "true or false";
     fn parse(json: &Json) -> Result<Self, String> {
         truth(json).ok_or_else(|| format!("{} is neither true nor false", quoted(json)))
+    }
+    fn fault(_: &Json) -> (&'static str, u16) {
+        INVALID_INPUT
     }
     fn store(&self) -> Value {
         Value::Bool(*self)
@@ -77,13 +95,10 @@ impl Wire for i64 {
     const COLUMN: Column = Column::Int;
     const ACCEPTS: &'static str = "a whole number";
     fn parse(json: &Json) -> Result<Self, String> {
-        let number = match json {
-            Json::Number(number) => number.as_i64(),
-            Json::String(text) => text.trim().parse().ok(),
-            Json::Bool(truth) => Some(i64::from(*truth)),
-            _ => None,
-        };
-        number.ok_or_else(|| format!("{} is not a whole number", quoted(json)))
+        whole(json).ok_or_else(|| format!("{} is not a whole number", quoted(json)))
+    }
+    fn fault(_: &Json) -> (&'static str, u16) {
+        INVALID_INPUT
     }
     fn store(&self) -> Value {
         Value::Int(*self)
@@ -101,6 +116,9 @@ impl<T: Wire> Wire for Option<T> {
     const ACCEPTS: &'static str = T::ACCEPTS;
     fn parse(json: &Json) -> Result<Self, String> {
         if T::nothing(json) { Ok(None) } else { T::parse(json).map(Some) }
+    }
+    fn fault(refused: &Json) -> (&'static str, u16) {
+        T::fault(refused)
     }
     fn store(&self) -> Value {
         self.as_ref().map_or(Value::Null, Wire::store)

@@ -5,17 +5,19 @@ use std::fmt::{self, Display};
 use serde_json::Value as Json;
 
 use super::text;
-use crate::attr::{Column, Wire};
+use crate::attr::{BAD_REQUEST, Column, Wire};
 use crate::value::Value;
 
 /// Declares a kind of text, at most 255 characters long, that `check` accepts.
 macro_rules! names {
-    ($( $(#[$doc:meta])* $name:ident, $accepts:literal, $check:path; )*) => { $(
+    ($( $(#[$doc:meta])* $name:ident, $accepts:literal, $check:path, $reserves:literal; )*) => { $(
         $(#[$doc])*
         #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub String);
 
         impl $name {
+            const RESERVES_DEFAULT: bool = $reserves;
+
             /// The text.
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -42,6 +44,14 @@ macro_rules! names {
                 $check(&text)?;
                 Ok(Self(text))
             }
+            fn fault(refused: &Json) -> (&'static str, u16) {
+                match refused.as_str() {
+                    Some(text) if Self::RESERVES_DEFAULT && is_default(text) => {
+                        ("SecurityGroupDefaultAlreadyExists", 409)
+                    }
+                    _ => BAD_REQUEST,
+                }
+            }
             fn store(&self) -> Value {
                 Value::Text(self.0.clone())
             }
@@ -57,12 +67,12 @@ macro_rules! names {
 
 names! {
     /// A printable name on one line, without spaces around it; it may be empty.
-    Name, "a name of at most 255 printable characters, without spaces around it", printable;
+    Name, "a name of at most 255 printable characters, without spaces around it", printable, false;
     /// A printable name of at least one character.
-    NotEmptyName, "a name of 1 to 255 printable characters, without spaces around it", not_empty;
+    NotEmptyName, "a name of 1 to 255 printable characters, without spaces around it", not_empty, false;
     /// The name of a security group: any but `default`, which is reserved for the project's own group.
     /// Neutron answers `default` with the fault `SecurityGroupDefaultAlreadyExists`.
-    NotDefaultName, "a text of at most 255 characters other than 'default'", not_default;
+    NotDefaultName, "a text of at most 255 characters other than 'default'", not_default, true;
 }
 
 /// True for the name that only a project's own security group bears.

@@ -7,7 +7,7 @@ use super::list::Item;
 use super::mac::Mac;
 use super::object::Object;
 use super::quoted;
-use crate::attr::{Column, Wire};
+use crate::attr::{BAD_REQUEST, Column, Wire};
 use crate::value::Value;
 
 /// An address or a network, with the MAC address it may be used with.
@@ -71,4 +71,16 @@ impl Wire for AddressPair {
 impl Item for AddressPair {
     const LIST: &'static str =
         "a list of objects with ip_address and optionally mac_address, each pair once";
+
+    fn list_fault(refused: &Json) -> (&'static str, u16) {
+        let pairs = refused.as_array().map(Vec::as_slice).unwrap_or_default();
+        if pairs.iter().any(|pair| pair.is_object() && pair.get("ip_address").is_none()) {
+            return ("AllowedAddressPairsMissingIP", 400);
+        }
+        // Entries that are all well taken singly must be repeated.
+        if !pairs.is_empty() && pairs.iter().all(|pair| Self::parse(pair).is_ok()) {
+            return ("DuplicateAddressPairInRequest", 400);
+        }
+        BAD_REQUEST
+    }
 }

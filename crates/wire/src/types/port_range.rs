@@ -19,6 +19,9 @@ impl Wire for PortNumber {
             .map(Self)
             .map_err(|_| format!("{} is outside", quoted(json)))
     }
+    fn fault(_: &Json) -> (&'static str, u16) {
+        ("SecurityGroupInvalidPortValue", 400)
+    }
     fn store(&self) -> Value {
         Value::Int(i64::from(self.0))
     }

@@ -112,6 +112,9 @@ impl Wire for Protocol {
     fn nothing(json: &Json) -> bool {
         json.is_null() || json.as_str() == Some("any")
     }
+    fn fault(_: &Json) -> (&'static str, u16) {
+        ("SecurityGroupRuleInvalidProtocol", 400)
+    }
     fn store(&self) -> Value {
         Value::Text(self.to_string())
     }

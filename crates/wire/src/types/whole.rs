@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use crate::attr::{Column, Wire};
+use crate::attr::{BAD_REQUEST, Column, INVALID_INPUT, Wire};
 use crate::value::Value;
 
 /// Declares whole numbers between two bounds, both included.
@@ -24,6 +24,9 @@ macro_rules! wholes {
                     return Err(format!("{number} is too large"));
                 }
                 Ok(Self(number))
+            }
+            fn fault(refused: &Json) -> (&'static str, u16) {
+                if i64::parse(refused).is_ok() { BAD_REQUEST } else { INVALID_INPUT }
             }
             fn store(&self) -> Value {
                 Value::Int(self.0)

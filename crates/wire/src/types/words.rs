@@ -5,7 +5,7 @@ use std::fmt::{self, Display};
 use serde_json::Value as Json;
 
 use super::quoted;
-use crate::attr::{Column, Wire};
+use crate::attr::{BAD_REQUEST, Column, INVALID_INPUT, Wire};
 use crate::value::Value;
 
 /// Declares an attribute type that is one of a few words, matched exactly. The first one is what a
@@ -167,6 +167,9 @@ impl Wire for Ethertype {
     fn parse(json: &Json) -> Result<Self, String> {
         json.as_str().and_then(Self::read).ok_or_else(|| format!("{} is neither", quoted(json)))
     }
+    fn fault(_: &Json) -> (&'static str, u16) {
+        ("SecurityGroupRuleInvalidEtherType", 400)
+    }
     fn store(&self) -> Value {
         Value::text(self.as_str())
     }
@@ -223,6 +226,9 @@ impl Wire for IpVersion {
             .ok()
             .and_then(Self::of)
             .ok_or_else(|| format!("{} is neither", quoted(json)))
+    }
+    fn fault(refused: &Json) -> (&'static str, u16) {
+        if i64::parse(refused).is_ok() { BAD_REQUEST } else { INVALID_INPUT }
     }
     fn store(&self) -> Value {
         Value::Int(i64::from(self.number()))
