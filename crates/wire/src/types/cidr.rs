@@ -165,10 +165,10 @@ impl Wire for Cidr {
 impl Item for Cidr {
     const LIST: &'static str = "a list of networks like 192.0.2.0/24, each once";
     fn entry(json: &Json) -> Result<Self, String> {
-        if json.as_str().is_some_and(|text| !text.contains('/')) {
-            return Err(format!("{} has no prefix length", quoted(json)));
+        match json.as_str().and_then(Prefix::read_plain) {
+            Some(prefix) => Ok(prefix.cidr()),
+            None => Err(format!("{} is not an address/prefix-length", quoted(json))),
         }
-        Self::parse(json)
     }
 }
 
@@ -176,6 +176,14 @@ impl Prefix {
     /// The address and prefix length in this text.
     pub fn read(text: &str) -> Option<Self> {
         network(text).map(Self)
+    }
+
+    /// The address and prefix length in this text, which must have both, and in IPv4 be written as
+    /// `Display` does: Neutron is stricter in lists than in single values.
+    pub fn read_plain(text: &str) -> Option<Self> {
+        Self::read(text)
+            .filter(|_| text.contains('/'))
+            .filter(|prefix| prefix.version() == 6 || prefix.to_string() == text)
     }
 
     /// 4 or 6.

@@ -23,7 +23,7 @@ impl Wire for Zone {
     const COLUMN: Column = Column::Text(255);
     const ACCEPTS: &'static str = "the name of an availability zone";
     fn parse(json: &Json) -> Result<Self, String> {
-        text(json, 255).map(Self)
+        text(json, u16::MAX).map(Self)
     }
     fn store(&self) -> Value {
         Value::Text(self.0.clone())
@@ -41,13 +41,18 @@ impl Item for Zone {
     const NULL_IS_EMPTY: bool = false;
 }
 
+/// How long the JSON text is where characters beyond ASCII are escaped, as in Neutron's column.
+fn ascii_length(json: &Json) -> usize {
+    let escaped = |c: char| if c.is_ascii() { 1 } else { 6 * c.len_utf16() };
+    json.to_string().chars().map(escaped).sum()
+}
+
 impl Wire for Zones {
     const COLUMN: Column = Column::Json;
     const ACCEPTS: &'static str = <Zone as Item>::LIST;
     fn parse(json: &Json) -> Result<Self, String> {
         let zones = Vec::parse(json).map(Self)?;
-        // Neutron's column for the list; Python writes a space after each comma.
-        let length = json.to_string().chars().count() + zones.0.len().saturating_sub(1);
+        let length = ascii_length(json) + zones.0.len().saturating_sub(1);
         if length > 255 {
             return Err(format!("as JSON it has {length} characters and at most 255 are accepted"));
         }
@@ -117,7 +122,10 @@ impl Wire for ServiceType {
     const ACCEPTS: &'static str = "a text that begins with network:, neutron: or compute:";
     fn parse(json: &Json) -> Result<Self, String> {
         let service = text(json, 255)?;
-        if ["network:", "neutron:", "compute:"].iter().any(|prefix| service.starts_with(prefix)) {
+        let standard = ["network:", "neutron:"].iter().any(|prefix| service.starts_with(prefix));
+        // PARITY: Neutron adds the letters of `compute:` to its list of beginnings, each by itself
+        // (neutron_lib.api.validators.validate_subnet_service_types), so `manila:share` passes.
+        if standard || service.starts_with(['c', 'o', 'm', 'p', 'u', 't', 'e', ':']) {
             return Ok(Self(service));
         }
         Err(format!("{} does not begin with network:, neutron: or compute:", quoted(json)))

@@ -29,9 +29,13 @@ impl AddressPair {
 /// Reads an address or a network in the canonical form of what was given.
 fn address(json: &Json) -> Result<String, String> {
     let given = json.as_str().unwrap_or_default();
-    let Some(prefix) = Prefix::read(given) else {
-        return Err(format!("ip_address must be {}: {} is not one", Prefix::ACCEPTS, quoted(json)));
+    let prefix = match given.contains('/') {
+        true => Prefix::read_plain(given),
+        false => Prefix::read(given),
     };
+    let prefix = prefix.ok_or_else(|| {
+        format!("ip_address must be {}: {} is not one", Prefix::ACCEPTS, quoted(json))
+    })?;
     let cidr = prefix.cidr();
     if cidr.is_multicast() {
         return Err(format!("ip_address {} is one of multicast", quoted(json)));

@@ -50,8 +50,7 @@ pub enum Protocol {
 impl Protocol {
     /// The protocol in this text, in any case.
     pub fn read(text: &str) -> Option<Self> {
-        let text = text.trim();
-        if let Ok(number) = text.parse() {
+        if let Ok(number) = text.trim().parse() {
             return Some(Self::Number(number));
         }
         let lower = text.to_lowercase();
@@ -110,7 +109,7 @@ impl Wire for Protocol {
         read.ok_or_else(|| format!("{} is no such protocol", quoted(json)))
     }
     fn nothing(json: &Json) -> bool {
-        json.is_null() || json.as_str() == Some("any")
+        json.is_null() || json.as_str().is_some_and(|text| text.eq_ignore_ascii_case("any"))
     }
     fn fault(_: &Json) -> (&'static str, u16) {
         ("SecurityGroupRuleInvalidProtocol", 400)

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json};
 use super::list::Item;
 use super::object::Object;
 use super::{Text, quoted};
-use crate::attr::{Column, Wire};
+use crate::attr::{BAD_REQUEST, Column, INVALID_INPUT, Wire};
 use crate::value::Value;
 
 const TYPE: &str = "provider:network_type";
@@ -68,6 +68,13 @@ impl Wire for ProviderSegment {
 impl Item for ProviderSegment {
     const LIST: &'static str = "a list of objects with provider:network_type, \
          provider:physical_network and provider:segmentation_id";
+    const NULL_IS_EMPTY: bool = false;
+    fn list_fault(refused: &Json) -> (&'static str, u16) {
+        // Neutron's validator converts the ids itself.
+        let segments = refused.as_array().map(Vec::as_slice).unwrap_or_default();
+        let id = segments.iter().find_map(|segment| segment.get(ID).filter(|id| !id.is_null()));
+        if id.is_some_and(|id| i64::parse(id).is_err()) { INVALID_INPUT } else { BAD_REQUEST }
+    }
     fn key(&self) -> Option<String> {
         // Two segments that leave everything to the server are asked for by repeating.
         None

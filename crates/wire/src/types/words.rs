@@ -228,7 +228,8 @@ impl Wire for IpVersion {
             .ok_or_else(|| format!("{} is neither", quoted(json)))
     }
     fn fault(refused: &Json) -> (&'static str, u16) {
-        if i64::parse(refused).is_ok() { BAD_REQUEST } else { INVALID_INPUT }
+        let number = refused.is_number() || i64::parse(refused).is_ok();
+        if number { BAD_REQUEST } else { INVALID_INPUT }
     }
     fn store(&self) -> Value {
         Value::Int(i64::from(self.number()))
