@@ -407,14 +407,16 @@ impl<T> Copy for At<T> {}
 /// Declares a kind: its table, its struct, and a handle for each attribute in the module `at`.
 ///
 /// ```
-/// use wire::{attr::Resource, resource, types::{Id, Text}};
-/// resource! {
-///     /// A named thing.
-///     Thing = Resource::of("thing", "things");
-///     id: Id = ro().filter().sort();
-///     name: Text<255> = rw().text("").filter().sort();
+/// mod thing {
+///     use wire::{attr::Resource, resource, types::{Id, Text}};
+///     resource! {
+///         /// A named thing.
+///         Thing = Resource::of("thing", "things");
+///         id: Id = ro().filter().sort();
+///         name: Text<255> = rw().text("").filter().sort();
+///     }
 /// }
-/// assert_eq!(TABLE.attrs.len(), 2);
+/// assert_eq!(thing::TABLE.attrs.len(), 2);
 /// ```
 #[macro_export]
 macro_rules! resource {

@@ -5,6 +5,8 @@ pub mod attr;
 pub mod ctx;
 pub mod draft;
 pub mod fault;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 pub mod query;
 pub mod row;
 pub mod show;

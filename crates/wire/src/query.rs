@@ -2,6 +2,7 @@
 
 use crate::attr::{Attr, Child, Column, Resource, Source};
 use crate::fault::{self, Result};
+use crate::types::quoted_text;
 use crate::value::Value;
 
 /// One condition of a list.
@@ -62,7 +63,11 @@ impl Query {
     /// # Errors
     /// `HTTPBadRequest` for a filter the kind does not have (strict validation), a value of the wrong
     /// type, or bad paging words.
-    pub fn parse(table: &'static Resource, pairs: &[(String, String)], page_limit: u64) -> Result<Self> {
+    pub fn parse(
+        table: &'static Resource,
+        pairs: &[(String, String)],
+        page_limit: u64,
+    ) -> Result<Self> {
         let mut query = Self::default();
         query.page(table, pairs, page_limit)?;
         let mut seen: Vec<&str> = Vec::new();
@@ -91,7 +96,10 @@ impl Query {
             all("fields").iter().filter(|f| !f.is_empty()).map(|f| (*f).to_owned()).collect();
         if let Some(limit) = all("limit").last() {
             let limit: u64 = limit.parse().map_err(|_| {
-                fault::bad_request(format!("'limit' must be a whole number from 0 on, not '{limit}'."))
+                fault::bad_request(format!(
+                    "'limit' must be a whole number from 0 on, not {}.",
+                    quoted_text(limit)
+                ))
             })?;
             // PARITY: Neutron reads limit=0 as no limit.
             self.limit = (limit > 0).then_some(limit);
@@ -106,7 +114,7 @@ impl Query {
     }
 
     fn order(&mut self, table: &'static Resource, keys: &[&str], dirs: &[&str]) -> Result<()> {
-        if !dirs.is_empty() && keys.len() != dirs.len() {
+        if keys.len() != dirs.len() {
             return Err(fault::bad_request(format!(
                 "There are {} 'sort_key' and {} 'sort_dir'; give one direction for each key.",
                 keys.len(),
@@ -118,14 +126,19 @@ impl Query {
                 .position(key)
                 .filter(|i| table.attrs.get(*i).is_some_and(|attr| attr.verbs.sort))
                 .ok_or_else(|| {
-                    fault::bad_request(format!("'sort_key' must be an attribute to sort by, not '{key}'."))
+                    fault::bad_request(format!(
+                        "'sort_key' must be an attribute to sort by, not {}.",
+                        quoted_text(key)
+                    ))
                 })?;
             let descending = match dirs.get(place) {
-                None | Some(&"asc") => false,
+                Some(&"asc") => false,
                 Some(&"desc") => true,
-                Some(other) => {
+                other => {
+                    let other = other.unwrap_or(&"");
                     return Err(fault::bad_request(format!(
-                        "'sort_dir' must be asc or desc, not '{other}'."
+                        "'sort_dir' must be asc or desc, not {}.",
+                        quoted_text(other)
                     )));
                 }
             };
@@ -135,14 +148,17 @@ impl Query {
     }
 
     fn filter(&mut self, table: &'static Resource, name: &str, values: &[&str]) -> Result<()> {
-        if table.taggable && let Some((all, negate)) = tag_filter(name) {
+        if table.taggable
+            && let Some((all, negate)) = tag_filter(name)
+        {
             let tags = values.iter().flat_map(|v| v.split(',')).map(str::to_owned).collect();
             self.filters.push(Filter::Tags { all, negate, tags });
             return Ok(());
         }
         let unknown = || {
             fault::bad_request(format!(
-                "'{name}' is not something that {} can be filtered by.",
+                "{} is not something that {} can be filtered by.",
+                quoted_text(name),
                 table.many.replace(['_', '-'], " ")
             ))
         };
@@ -152,8 +168,12 @@ impl Query {
             return Err(unknown());
         }
         match attr.verbs.source {
-            Source::Child(child) => self.filters.extend(child_filters(attr, position, child, values)?),
-            _ => self.filters.push(Filter::In { attr: position, values: column_values(attr, values)? }),
+            Source::Child(child) => {
+                self.filters.extend(child_filters(attr, position, child, values)?)
+            }
+            _ => self
+                .filters
+                .push(Filter::In { attr: position, values: column_values(attr, values)? }),
         }
         Ok(())
     }
@@ -181,8 +201,10 @@ fn column_values(attr: &Attr, values: &[&str]) -> Result<Vec<Value>> {
         }
         (attr.filter)(text).ok_or_else(|| {
             fault::bad_request(format!(
-                "The filter '{}' must be {}, not '{text}'.",
-                attr.wire, attr.accepts
+                "The filter '{}' must be {}, not {}.",
+                attr.wire,
+                attr.accepts,
+                quoted_text(text)
             ))
         })
     };
@@ -212,9 +234,10 @@ fn child_filters(
         });
         let Some((key, substring, value)) = parsed else {
             return Err(fault::bad_request(format!(
-                "The filter '{}' must be KEY=VALUE with a key of {}, not '{text}'.",
+                "The filter '{}' must be KEY=VALUE with a key of {}, not {}.",
                 attr.wire,
-                child.keys.iter().map(|(k, _)| *k).collect::<Vec<_>>().join(", ")
+                child.keys.iter().map(|(k, _)| *k).collect::<Vec<_>>().join(", "),
+                quoted_text(text)
             )));
         };
         match groups.iter_mut().find(|(k, s, _)| (*k, *s) == (key, substring)) {
@@ -222,6 +245,7 @@ fn child_filters(
             None => groups.push((key, substring, vec![Value::text(value)])),
         }
     }
-    let filter = |(key, substring, values)| Filter::Child { attr: position, key, values, substring };
+    let filter =
+        |(key, substring, values)| Filter::Child { attr: position, key, values, substring };
     Ok(groups.into_iter().map(filter).collect())
 }

@@ -58,7 +58,8 @@ pub fn object(row: &Row, mask: &Mask, out: &mut Vec<u8>) {
     out.push(b'{');
     let mut first = true;
     for (index, (attr, value)) in row.table.attrs.iter().zip(&row.values).enumerate() {
-        if !mask.shows(index) {
+        // What is missing is not there to show: `segments` of a network that has only one.
+        if !mask.shows(index) || value.is_missing() {
             continue;
         }
         if attr.wire == "project_id" {

@@ -1,4 +1,5 @@
-//! `Cidr`, `Prefix` and `IpRange`: sets of neighbouring addresses. Not here: which are taken (model).
+//! `Cidr`, `Prefix` and `IpRange`: sets of neighbouring addresses. Not here: which are taken
+//! (model).
 
 use std::fmt::{self, Display};
 use std::net::{IpAddr, Ipv4Addr};
@@ -245,7 +246,8 @@ impl IpRange {
             && other.start <= self.end
     }
 
-    /// How many addresses there are; none when `end` is before `start`. `u128::MAX` for all of IPv6.
+    /// How many addresses there are; none when `end` is before `start`; `u128::MAX` for all of
+    /// IPv6.
     pub fn size(&self) -> u128 {
         if self.start.version() != self.end.version() || self.end < self.start {
             return 0;

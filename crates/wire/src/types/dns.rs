@@ -1,4 +1,5 @@
-//! `DnsName` and `DnsDomain`: names in the DNS. Not here: whether a name fits the configured domain.
+//! `DnsName` and `DnsDomain`: names in the DNS. Not here: whether a name fits the configured
+//! domain.
 
 use std::fmt::{self, Display};
 
@@ -77,7 +78,7 @@ impl Display for DnsName {
 
 impl Wire for DnsName {
     const COLUMN: Column = Column::Text(256);
-    const ACCEPTS: &'static str = "a host name of the DNS like vm1 or vm1.example.org.";
+    const ACCEPTS: &'static str = "a host name of the DNS like vm1";
     fn parse(json: &Json) -> Result<Self, String> {
         dns(json).map(Self)
     }
@@ -113,7 +114,7 @@ impl Display for DnsDomain {
 
 impl Wire for DnsDomain {
     const COLUMN: Column = Column::Text(255);
-    const ACCEPTS: &'static str = "a domain of the DNS that ends with a dot, like example.org.";
+    const ACCEPTS: &'static str = "a domain of the DNS with its last dot, like 'example.org.'";
     fn parse(json: &Json) -> Result<Self, String> {
         let domain = dns(json)?;
         if !domain.is_empty() && !domain.ends_with('.') {

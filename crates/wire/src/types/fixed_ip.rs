@@ -1,4 +1,5 @@
-//! `FixedIpAsk` and `FixedIp`: the addresses of a port, as asked and as given. Not here: choosing one.
+//! `FixedIpAsk` and `FixedIp`: the addresses of a port, as asked and as given. Not here: choosing
+//! one.
 
 use serde_json::{Map, Value as Json, json};
 

@@ -1,5 +1,5 @@
-//! What a caller hints at or points to: availability zones, back-end tuning, kinds of devices, subnet
-//! pools, projects.
+//! What a caller hints at or points to: availability zones, back-end tuning, kinds of devices,
+//! subnet pools, projects. Not here: whether they exist (model).
 
 use std::fmt::{self, Display};
 
@@ -23,7 +23,7 @@ impl Wire for Zone {
     const COLUMN: Column = Column::Text(255);
     const ACCEPTS: &'static str = "the name of an availability zone";
     fn parse(json: &Json) -> Result<Self, String> {
-        text(json, u16::MAX).map(Self)
+        text(json, 255).map(Self)
     }
     fn store(&self) -> Value {
         Value::Text(self.0.clone())
@@ -59,7 +59,9 @@ impl Wire for Zones {
         Ok(zones)
     }
     fn fault(refused: &Json) -> (&'static str, u16) {
-        if Vec::<Zone>::parse(refused).is_ok() { INVALID_INPUT } else { BAD_REQUEST }
+        // A list of texts is refused for its length by Neutron, one of something else for its kind.
+        let texts = refused.is_array() && Vec::<Text<{ u16::MAX }>>::parse(refused).is_ok();
+        if texts { INVALID_INPUT } else { BAD_REQUEST }
     }
     fn store(&self) -> Value {
         self.0.store()
@@ -77,7 +79,8 @@ crate::words! {
     pub enum TxSteering, "thread or hash" { Thread = "thread", Hash = "hash" }
 }
 
-/// Tuning of the back end: `{"openvswitch": {"other_config": {"tx-steering": "hash"}}}` or a part of it.
+/// Tuning of the back end: `{"openvswitch": {"other_config": {"tx-steering": "hash"}}}` or a part
+/// of it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Hints(serde_json::Map<String, Json>);
 

@@ -50,7 +50,8 @@ impl Ip {
 impl Display for Ip {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let IpAddr::V6(address) = self.0
-            // PARITY: Neutron writes ::a.b.c.d where only the last 32 bits are set, as inet_ntop does.
+            // PARITY: Neutron writes ::a.b.c.d where only the last 32 bits are set, as inet_ntop
+            // does.
             && let [0, 0, 0, 0, 0, 0, second_to_last, _] = address.segments()
             && second_to_last != 0
         {

@@ -1,5 +1,5 @@
-//! Lists: what the entries have in common (how many, how repeated, what null means). Not here: what an
-//! entry is, which its own type says.
+//! Lists: how many entries there may be, whether they may repeat, what null means. Not here: what
+//! an entry is, which its own type says.
 
 use std::collections::BTreeSet;
 

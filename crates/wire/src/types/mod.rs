@@ -31,10 +31,21 @@ use crate::value::Value;
 /// How a refused value is named in a message: short, on one line, whatever was sent.
 pub fn quoted(json: &Json) -> String {
     let text = json.to_string();
+    // JSON escapes only some of the control characters.
+    let escaped = |c: char| match c.is_control() {
+        true => format!("\\u{:04x}", u32::from(c)),
+        false => c.to_string(),
+    };
     if text.chars().count() <= 80 {
-        return text;
+        return text.chars().map(escaped).collect();
     }
-    text.chars().take(77).chain("...".chars()).collect()
+    text.chars().take(79).map(escaped).chain(["…".to_owned()]).collect()
+}
+
+/// How a refused text is named in a message: as JSON writes it, shortened.
+pub fn quoted_text(text: &str) -> String {
+    // Beyond this nothing is shown, so there is no need to copy it all.
+    quoted(&Json::from(text.chars().take(100).collect::<String>()))
 }
 
 /// A caller's truth value: a boolean, 1 or 0, or one of the words for it in any case.

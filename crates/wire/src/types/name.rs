@@ -8,16 +8,15 @@ use super::text;
 use crate::attr::{BAD_REQUEST, Column, Wire};
 use crate::value::Value;
 
-/// Declares a kind of text, at most 255 characters long, that `check` accepts.
+/// Declares a kind of text, at most 255 characters long, that `check` accepts; `fault` answers where
+/// it does not.
 macro_rules! names {
-    ($( $(#[$doc:meta])* $name:ident, $accepts:literal, $check:path, $reserves:literal; )*) => { $(
+    ($( $(#[$doc:meta])* $name:ident, $accepts:literal, $check:path, $fault:path; )*) => { $(
         $(#[$doc])*
         #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub String);
 
         impl $name {
-            const RESERVES_DEFAULT: bool = $reserves;
-
             /// The text.
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -45,12 +44,7 @@ macro_rules! names {
                 Ok(Self(text))
             }
             fn fault(refused: &Json) -> (&'static str, u16) {
-                match refused.as_str() {
-                    Some(text) if Self::RESERVES_DEFAULT && is_default(text) => {
-                        ("SecurityGroupDefaultAlreadyExists", 409)
-                    }
-                    _ => BAD_REQUEST,
-                }
+                $fault(refused)
             }
             fn store(&self) -> Value {
                 Value::Text(self.0.clone())
@@ -67,12 +61,26 @@ macro_rules! names {
 
 names! {
     /// A printable name on one line, without spaces around it; it may be empty.
-    Name, "a name of at most 255 printable characters, without spaces around it", printable, false;
+    Name, "a name of at most 255 printable characters, without spaces around it",
+    printable, usual;
     /// A printable name of at least one character.
-    NotEmptyName, "a name of 1 to 255 printable characters, without spaces around it", not_empty, false;
-    /// The name of a security group: any but `default`, which is reserved for the project's own group.
-    /// Neutron answers `default` with the fault `SecurityGroupDefaultAlreadyExists`.
-    NotDefaultName, "a text of at most 255 characters other than 'default'", not_default, true;
+    NotEmptyName, "a name of 1 to 255 printable characters, without spaces around it",
+    not_empty, usual;
+    /// The name of a security group: any but `default`, which is reserved for the project's own
+    /// group. Neutron answers `default` with the fault `SecurityGroupDefaultAlreadyExists`.
+    NotDefaultName, "a text of at most 255 characters other than 'default'",
+    not_default, taken;
+}
+
+fn usual(_: &Json) -> (&'static str, u16) {
+    BAD_REQUEST
+}
+
+fn taken(refused: &Json) -> (&'static str, u16) {
+    match refused.as_str().is_some_and(is_default) {
+        true => ("SecurityGroupDefaultAlreadyExists", 409),
+        false => BAD_REQUEST,
+    }
 }
 
 /// True for the name that only a project's own security group bears.

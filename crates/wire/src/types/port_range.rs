@@ -1,5 +1,5 @@
-//! `PortNumber`: a port of TCP or UDP, or a type or code of ICMP. Not here: which of them a protocol
-//! permits (model).
+//! `PortNumber`: a port of TCP or UDP, or a type or code of ICMP. Not here: which of them a
+//! protocol permits (model).
 
 use serde_json::Value as Json;
 

@@ -1,4 +1,5 @@
-//! `Protocol`: an IP protocol as security group rules name it. Not here: what else a rule may then say.
+//! `Protocol`: an IP protocol as security group rules name it. Not here: what else a rule may then
+//! say.
 
 use std::fmt::{self, Display};
 
@@ -37,8 +38,8 @@ pub const NAMES: [(&str, u8); 25] = [
     ("vrrp", 112),
 ];
 
-/// A protocol by its name, lower-case, or by its number. Kept as the caller named it: `tcp` and `6` are
-/// shown differently and mean the same.
+/// A protocol by its name, lower-case, or by its number. Kept as the caller named it: `tcp` and `6`
+/// are shown differently and mean the same.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Protocol {
     /// By one of the `NAMES`.
@@ -94,9 +95,9 @@ impl Display for Protocol {
 
 impl Wire for Protocol {
     const COLUMN: Column = Column::Text(40);
-    const ACCEPTS: &'static str = "null, any, a number from 0 to 255, or ah, dccp, egp, esp, gre, hopopt, icmp, igmp, ip, ipip, \
-         ipv6-encap, ipv6-frag, ipv6-icmp, icmpv6, ipv6-nonxt, ipv6-opts, ipv6-route, ospf, pgm, rsvp, \
-         sctp, tcp, udp, udplite or vrrp";
+    const ACCEPTS: &'static str = "null, any, a number from 0 to 255, or ah, dccp, egp, esp, gre, \
+         hopopt, icmp, igmp, ip, ipip, ipv6-encap, ipv6-frag, ipv6-icmp, icmpv6, ipv6-nonxt, \
+         ipv6-opts, ipv6-route, ospf, pgm, rsvp, sctp, tcp, udp, udplite or vrrp";
 
     fn parse(json: &Json) -> Result<Self, String> {
         let read = match json {

@@ -26,8 +26,8 @@ pub struct ProviderSegment {
 
 impl Wire for ProviderSegment {
     const COLUMN: Column = Column::Json;
-    const ACCEPTS: &'static str = "an object with provider:network_type, provider:physical_network and \
-         provider:segmentation_id";
+    const ACCEPTS: &'static str = "an object with provider:network_type, \
+         provider:physical_network and provider:segmentation_id";
 
     fn parse(json: &Json) -> Result<Self, String> {
         let segment = Object::read(json, &[TYPE, PHYSICAL, ID])?;

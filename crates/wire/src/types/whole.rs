@@ -48,6 +48,4 @@ wholes! {
     Mtu = 0..=2147483647;
     /// How many bits the addresses of a network have in common.
     PrefixLength = 0..=128;
-    /// A position in a range of ports; see `port_range`.
-    Positive = 1..=2147483647;
 }

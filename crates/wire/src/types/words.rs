@@ -117,6 +117,11 @@ words! {
 }
 
 words! {
+    /// Whether the data plane below a port works, as whoever watches it says.
+    pub enum DataPlaneStatus, "ACTIVE, DOWN or null" { Active = "ACTIVE", Down = "DOWN" }
+}
+
+words! {
     /// What a grant lets its target do with the object.
     pub enum RbacAction, "access_as_shared or access_as_external" {
         AccessAsShared = "access_as_shared", AccessAsExternal = "access_as_external",

@@ -1,5 +1,5 @@
-//! Our types beside Neutron's validators and converters: the same values accepted, shown alike, refused
-//! with the same fault. What Neutron says was recorded by `reference/validators.py`.
+//! Our types beside Neutron's validators and converters: the same values accepted, shown alike,
+//! refused with the same fault. What Neutron says was recorded by `reference/validators.py`.
 
 use std::collections::BTreeMap;
 
@@ -26,6 +26,9 @@ use wire::types::{Id, Text};
 
 /// What is shown, or the fault's wire type and status.
 type Answer = Result<Json, String>;
+
+/// By type: the value given, whether Neutron accepts it, what it shows, its fault.
+type Record = BTreeMap<String, Vec<(Json, bool, Json, Option<String>)>>;
 
 fn ours<T: Wire>(json: &Json) -> Answer {
     match T::parse(json) {
@@ -88,8 +91,11 @@ types!(
     TargetProject,
 );
 
-/// Where we differ on purpose: why, and for which types and values.
-const DIFFERENCES: &[(&str, &[(&str, &[&str])])] = &[
+/// Why we differ, and for which types and values.
+type Difference = (&'static str, &'static [(&'static str, &'static [&'static str])]);
+
+/// Where we differ on purpose.
+const DIFFERENCES: &[Difference] = &[
     (
         "Numbers with a fraction, with underscores, or too large are mistakes, not other numbers.",
         &[
@@ -150,9 +156,10 @@ const DIFFERENCES: &[(&str, &[(&str, &[&str])])] = &[
         &[
             (
                 "Vec<Id>",
-                &[
-                    r#"["3f2b1d2c-9e7a-4c0e-8a55-0d9a1f6c7b21","3F2B1D2C-9E7A-4C0E-8A55-0D9A1F6C7B21"]"#,
-                ],
+                &[concat!(
+                    r#"["3f2b1d2c-9e7a-4c0e-8a55-0d9a1f6c7b21","#,
+                    r#""3F2B1D2C-9E7A-4C0E-8A55-0D9A1F6C7B21"]"#
+                )],
             ),
             ("Vec<Cidr>", &[r#"["10.0.0.0/8","10.0.0.5/8"]"#]),
         ],
@@ -180,7 +187,7 @@ const SLOPPY_LENGTHS: &[&str] = &[
 
 const CONTROL_CHARACTERS: &[&str] = &["\"a\\u0000b\"", "\"a\u{85}b\"", "\"a\\u001fb\""];
 
-/// MAC addresses are kept in one form, also in address pairs, where Neutron keeps what it was given.
+/// MAC addresses are kept in one form, also in address pairs, where Neutron keeps what was given.
 fn is_another_form_of_mac(name: &str, given: &Json) -> bool {
     let mac = given.get(0).and_then(|pair| pair.get("mac_address")).and_then(Json::as_str);
     name == "Vec<AddressPair>"
@@ -197,9 +204,8 @@ fn is_listed(name: &str, given: &Json) -> bool {
 
 #[test]
 fn types_answer_as_neutron_does() {
-    let record = include_str!("reference/validators.json");
-    let record: BTreeMap<String, Vec<(Json, bool, Json, Option<String>)>> =
-        serde_json::from_str(record).unwrap();
+    let record = include_str!("../reference/validators.json");
+    let record: Record = serde_json::from_str(record).unwrap();
     let (mut wrong, mut listed) = (Vec::new(), 0);
     for (name, answer) in TYPES {
         for (given, accepted, shown, fault) in &record[*name] {
