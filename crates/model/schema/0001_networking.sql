@@ -82,7 +82,7 @@ CREATE TABLE networks (
   router_external BOOLEAN NOT NULL,
   is_default BOOLEAN NOT NULL,
   vlan_transparent BOOLEAN NULL,
-  qinq BOOLEAN NULL,
+  qinq BOOLEAN NOT NULL,
   dns_domain VARCHAR(255) NOT NULL,
   qos_policy_id VARCHAR(36) NULL,
   availability_zone_hints JSONTEXT NOT NULL,

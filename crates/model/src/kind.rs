@@ -121,9 +121,9 @@ pub trait Kind: Send + Sync {
         ))
     }
 
-    /// Before a collection is read or one made: rows that come into being by being asked for
-    /// (the default security group of a project).
-    fn prepare<'a>(&'a self, _call: &'a Call<'a>) -> Option<Pending<'a, ()>> {
+    /// Before a collection is read: rows that come into being by being asked for (the default security
+    /// group of a project).
+    fn prepare<'a>(&'a self, _world: &'a World, _ctx: &'a Ctx) -> Option<Pending<'a, ()>> {
         None
     }
 
@@ -171,7 +171,12 @@ pub trait Kind: Send + Sync {
         Box::pin(async move { Err(fault::not_found(format!("There is no action {action}."))) })
     }
 
-    /// Rows that are not stored: a kind that is computed whole answers them here.
+    /// True for kinds with a table in the database.
+    fn is_stored(&self) -> bool {
+        true
+    }
+
+    /// The rows of a kind that is not stored, filtered by the query.
     fn computed<'a>(&'a self, _call: &'a Call<'a>, _query: &'a Query) -> Option<Pending<'a, Vec<Row>>> {
         None
     }

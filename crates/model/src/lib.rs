@@ -2,12 +2,22 @@
 //! Not here: HTTP, policy, OVN, database drivers.
 
 pub mod address_scope;
+pub mod agent;
+pub mod availability_zone;
 pub mod backend;
+pub mod check;
+mod computed;
 pub mod kind;
+pub mod network;
+pub mod network_ip_availability;
 pub mod quota;
+pub mod quota_limits;
 pub mod rbac;
+pub mod segment;
+pub mod service_provider;
 pub mod settings;
 pub mod standard;
+pub mod tag;
 pub mod unit;
 
 use kind::Kind;
@@ -15,7 +25,14 @@ use sql::Migration;
 
 /// Every kind of the API, in the order of the documentation. A table of contents, nothing else.
 pub static KINDS: &[&dyn Kind] = &[
+    &network::Networks,
+    &segment::Segments,
     &address_scope::AddressScopes,
+    &rbac::RbacPolicies,
+    &network_ip_availability::NetworkIpAvailabilities,
+    &agent::Agents,
+    &availability_zone::AvailabilityZones,
+    &service_provider::ServiceProviders,
 ];
 
 /// The schema, step by step. A step that was released is never changed.

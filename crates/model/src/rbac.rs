@@ -1,6 +1,18 @@
 //! Sharing: entries that let other projects see and use an object. Here are the SQL conditions that the
 //! tables of shareable kinds are made with, and what `shared` means; the `/rbac-policies` kind itself too.
 
+use sql::Write;
+use wire::attr::Resource;
+use wire::draft::Draft;
+use wire::fault::{self, Error, Result};
+use wire::resource;
+use wire::row::Row;
+use wire::types::{Id, Text};
+use wire::value::Value;
+
+use crate::kind::{Call, Kind, Pending};
+use crate::standard;
+
 /// The condition under which a caller sees a row of a shareable kind: his own, or shared with him.
 macro_rules! visible {
     ($kind:literal) => {
@@ -20,3 +32,345 @@ macro_rules! shared {
     };
 }
 pub(crate) use shared;
+
+resource! {
+    /// One entry: a project, or everybody, may use an object in some way.
+    RbacPolicy = Resource::of("rbac_policy", "rbac_policies").ext("rbac-policies");
+    id: Id = ro().filter();
+    project_id: Text<255> = init().filter().policy();
+    object_type: Text<255> = init().filter().enforce();
+    object_id: Id = init().filter().enforce();
+    action: Text<255> = init().filter().enforce();
+    target_project: Text<255> = rw().unset().filter().enforce().policy();
+    /// PARITY: the older name of the same attribute.
+    target_tenant: Text<255> = rw().unset().filter().enforce().policy().sql("t.target_project");
+}
+
+/// Other projects may use the object.
+pub const SHARED: &str = "access_as_shared";
+/// Other projects may use the network as a way outside.
+pub const EXTERNAL: &str = "access_as_external";
+
+/// A shareable kind: its name in entries, its collection, and who uses one through being shared with.
+struct Shareable {
+    object_type: &'static str,
+    many: &'static str,
+    actions: &'static [&'static str],
+    users: &'static str,
+}
+
+static SHAREABLE: &[Shareable] = &[
+    Shareable {
+        object_type: "network",
+        many: "networks",
+        actions: &[SHARED, EXTERNAL],
+        users: "SELECT DISTINCT project_id FROM ports WHERE network_id = ?",
+    },
+    Shareable {
+        object_type: "subnetpool",
+        many: "subnetpools",
+        actions: &[SHARED],
+        users: "SELECT DISTINCT project_id FROM subnets WHERE subnetpool_id = ?",
+    },
+    Shareable {
+        object_type: "address_scope",
+        many: "address_scopes",
+        actions: &[SHARED],
+        users: "SELECT DISTINCT project_id FROM subnetpools WHERE address_scope_id = ?",
+    },
+    Shareable {
+        object_type: "security_group",
+        many: "security_groups",
+        actions: &[SHARED],
+        users: "SELECT DISTINCT p.project_id FROM port_security_groups g \
+                JOIN ports p ON p.id = g.port_id WHERE g.security_group_id = ?",
+    },
+    Shareable {
+        object_type: "address_group",
+        many: "address_groups",
+        actions: &[SHARED],
+        users: "SELECT DISTINCT project_id FROM security_group_rules \
+                WHERE remote_address_group_id = ?",
+    },
+];
+
+fn shareable(object_type: &str) -> Result<&'static Shareable> {
+    SHAREABLE.iter().find(|kind| kind.object_type == object_type).ok_or_else(|| {
+        let known: Vec<&str> = SHAREABLE.iter().map(|kind| kind.object_type).collect();
+        fault::invalid_input(format!(
+            "'object_type' must be one of {}, not {}.",
+            known.join(", "),
+            wire::types::quoted(&serde_json::Value::from(object_type))
+        ))
+    })
+}
+
+/// The kind.
+pub struct RbacPolicies;
+
+impl Kind for RbacPolicies {
+    fn table(&self) -> &'static Resource {
+        &TABLE
+    }
+
+    fn path(&self) -> &'static str {
+        "rbac-policies"
+    }
+
+    fn quota(&self) -> Option<&'static str> {
+        Some("rbac_policy")
+    }
+
+    fn not_found(&self, id: &str) -> Error {
+        fault::rbac_policy_not_found(id)
+    }
+
+    fn create<'a>(&'a self, call: &'a Call<'a>, ask: &'a Draft) -> Pending<'a, Row> {
+        Box::pin(async move {
+            let target = target(ask)?.ok_or_else(|| {
+                fault::bad_request(
+                    "A rbac policy needs 'target_project', which must be a project's id or *.",
+                )
+            })?;
+            let object = object(call, ask).await?;
+            let mut row = ask.complete();
+            row.set(at::target_project, target);
+            standard::born(call, &mut row);
+            standard::insert(call, self, &row).await?.or(
+                "uq_rbac_policies_entry",
+                fault::duplicate_rbac_policy(object.id(), row.get(at::target_project)),
+            );
+            became_external(call, &row);
+            Ok(row)
+        })
+    }
+
+    fn update<'a>(&'a self, call: &'a Call<'a>, old: &'a Row, ask: &'a Draft) -> Pending<'a, Row> {
+        Box::pin(async move {
+            let mut row = old.clone();
+            let Some(target) = target(ask)? else {
+                return Ok(row);
+            };
+            let policy = RbacPolicy::load_of(old);
+            if target != policy.target_project && target.as_str() != "*" {
+                may_withdraw(call, &policy, Some(target.as_str())).await?;
+            }
+            call.tx
+                .exec(
+                    "UPDATE rbac_policies SET target_project = ? WHERE id = ?",
+                    vec![Value::text(target.as_str()), Value::text(policy.id.to_string())],
+                )
+                .or(
+                    "uq_rbac_policies_entry",
+                    fault::duplicate_rbac_policy(policy.object_id, &target),
+                );
+            row.set(at::target_project, target);
+            Ok(row)
+        })
+    }
+
+    fn delete<'a>(&'a self, call: &'a Call<'a>, old: &'a Row) -> Pending<'a, ()> {
+        Box::pin(async move {
+            let policy = RbacPolicy::load_of(old);
+            may_withdraw(call, &policy, None).await?;
+            standard::remove(call, self, old).await?;
+            no_longer_external(call, &policy);
+            Ok(())
+        })
+    }
+
+    fn as_dyn(&self) -> &dyn Kind {
+        self
+    }
+}
+
+impl RbacPolicy {
+    fn load_of(row: &Row) -> Self {
+        <Self as wire::row::Record>::load(row)
+    }
+}
+
+/// Whom an entry is for, under either name.
+fn target(ask: &Draft) -> Result<Option<Text<255>>> {
+    let (new, old) = (ask.asked(at::target_project), ask.asked(at::target_tenant));
+    match (new, old) {
+        (Some(new), Some(old)) if new != old => Err(fault::bad_request(
+            "'target_project' and 'target_tenant' are two names of one attribute and must be equal.",
+        )),
+        (new, old) => Ok(new.or(old)),
+    }
+}
+
+/// The object to share: one of the caller's own, or any for an administrator.
+async fn object(call: &Call<'_>, ask: &Draft) -> Result<Row> {
+    let kind = shareable(ask.or_default(at::object_type).as_str())?;
+    let action = ask.or_default(at::action);
+    if !kind.actions.contains(&action.as_str()) {
+        return Err(fault::invalid_input(format!(
+            "'action' must be one of {} for a {}, not '{action}'.",
+            kind.actions.join(", "),
+            kind.object_type
+        )));
+    }
+    let id = ask.or_default(at::object_id);
+    let not_found = || fault::rbac_object_not_found(kind.object_type, id);
+    let table = crate::kind(kind.many).map(Kind::table).ok_or_else(not_found)?;
+    let object = call.find(table, id).await?.ok_or_else(not_found)?;
+    if !call.ctx.is_admin && object.project_id() != call.ctx.project_id {
+        return Err(fault::invalid_input(format!(
+            "'object_id' must be an object of the project itself; {id} belongs to another.",
+        )));
+    }
+    Ok(object)
+}
+
+/// Refuses to withdraw an entry through which other projects still use the object.
+async fn may_withdraw(call: &Call<'_>, policy: &RbacPolicy, instead: Option<&str>) -> Result<()> {
+    if policy.action.as_str() != SHARED {
+        return Ok(());
+    }
+    let kind = shareable(policy.object_type.as_str())?;
+    let Some(table) = crate::kind(kind.many).map(Kind::table) else {
+        return Ok(());
+    };
+    let Some(object) = call.tx.find(table, &call.everything(), policy.object_id).await? else {
+        return Ok(());
+    };
+    let left = stranded(call, kind, &object, policy.target_project.as_str(), instead).await?;
+    if left.is_empty() {
+        return Ok(());
+    }
+    Err(fault::rbac_policy_in_use(policy.object_id, left.join(", ")))
+}
+
+/// The projects that use an object and could no longer if it were not shared with `target`.
+async fn stranded(
+    call: &Call<'_>,
+    kind: &Shareable,
+    object: &Row,
+    target: &str,
+    instead: Option<&str>,
+) -> Result<Vec<String>> {
+    let id = Value::text(object.id().to_string());
+    let entries = call
+        .tx
+        .rows(
+            "SELECT target_project FROM rbac_policies \
+             WHERE object_id = ? AND object_type = ? AND action = ?",
+            &[id.clone(), Value::text(kind.object_type), Value::text(SHARED)],
+        )
+        .await?;
+    let mut others: Vec<&str> = entries
+        .iter()
+        .filter_map(|row| row.first().and_then(Value::as_text))
+        .filter(|other| *other != target)
+        .collect();
+    others.extend(instead);
+    if others.contains(&"*") {
+        return Ok(Vec::new());
+    }
+    let users = call.tx.rows(kind.users, &[id]).await?;
+    Ok(users
+        .iter()
+        .filter_map(|row| row.first().and_then(Value::as_text))
+        .filter(|user| target == "*" || *user == target)
+        .filter(|user| !user.is_empty() && *user != object.project_id() && !others.contains(user))
+        .map(str::to_owned)
+        .collect())
+}
+
+/// Shares a new object with everybody, if that was asked.
+///
+/// # Errors
+/// Those of the database.
+pub async fn share(call: &Call<'_>, object_type: &str, object: &Row, asked: bool) -> Result<()> {
+    if asked {
+        entry(call, object_type, object, SHARED);
+    }
+    Ok(())
+}
+
+/// Makes the entry for everybody.
+pub fn entry(call: &Call<'_>, object_type: &str, object: &Row, action: &str) -> Write {
+    call.tx.exec_ignore(
+        "rbac_policies",
+        &["id", "project_id", "object_type", "object_id", "action", "target_project"],
+        vec![
+            Value::text(call.ctx.new_id().to_string()),
+            Value::text(object.project_id()),
+            Value::text(object_type),
+            Value::text(object.id().to_string()),
+            Value::text(action),
+            Value::text("*"),
+        ],
+    )
+}
+
+/// Sets whether an object is shared with everybody.
+///
+/// # Errors
+/// `RbacPolicyInUse`; for networks `InvalidSharedSetting`.
+pub async fn set_shared(
+    call: &Call<'_>,
+    object_type: &str,
+    object: &Row,
+    shared: bool,
+) -> Result<()> {
+    if shared {
+        entry(call, object_type, object, SHARED);
+        return Ok(());
+    }
+    let kind = shareable(object_type)?;
+    let left = stranded(call, kind, object, "*", None).await?;
+    if !left.is_empty() {
+        return Err(if object_type == "network" {
+            fault::invalid_shared_setting(object.id())
+        } else {
+            fault::rbac_policy_in_use(object.id(), left.join(", "))
+        });
+    }
+    withdraw(call, object_type, object, SHARED);
+    Ok(())
+}
+
+/// Removes the entry for everybody.
+pub fn withdraw(call: &Call<'_>, object_type: &str, object: &Row, action: &str) -> Write {
+    call.tx.exec(
+        "DELETE FROM rbac_policies WHERE object_id = ? AND object_type = ? AND action = ? \
+         AND target_project = '*'",
+        vec![
+            Value::text(object.id().to_string()),
+            Value::text(object_type),
+            Value::text(action),
+        ],
+    )
+}
+
+/// PARITY: the first `access_as_external` entry of a network makes it external.
+fn became_external(call: &Call<'_>, row: &Row) {
+    if row.get(at::action).as_str() == EXTERNAL {
+        call.tx.exec(
+            "UPDATE networks SET router_external = ? WHERE id = ?",
+            vec![Value::Bool(true), Value::text(row.get(at::object_id).to_string())],
+        );
+        call.tx.mark(crate::unit::Unit::Network as i16, row.get(at::object_id));
+    }
+}
+
+/// PARITY: without any such entry it is external no longer.
+fn no_longer_external(call: &Call<'_>, policy: &RbacPolicy) {
+    if policy.action.as_str() == EXTERNAL {
+        let id = policy.object_id.to_string();
+        call.tx.exec(
+            "UPDATE networks SET router_external = ? WHERE id = ? AND NOT EXISTS \
+             (SELECT 1 FROM rbac_policies r WHERE r.object_id = ? AND r.action = ?)",
+            vec![
+                Value::Bool(false),
+                Value::text(&*id),
+                Value::text(&*id),
+                Value::text(EXTERNAL),
+            ],
+        );
+        call.tx.mark(crate::unit::Unit::Network as i16, policy.object_id);
+    }
+}

@@ -71,7 +71,9 @@ impl Default for Settings {
             ("security_group_rule", 100),
             ("rbac_policy", 10),
             ("router", 10),
+            ("router_route", 30),
             ("floatingip", 50),
+            ("trunk", -1),
         ];
         Self {
             network_types: vec!["geneve".into()],

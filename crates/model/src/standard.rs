@@ -2,12 +2,22 @@
 //! which rows of kinds come into being, change and go.
 
 use sql::Write;
+use wire::attr::{Child, Column};
 use wire::fault::Result;
 use wire::row::Row;
 use wire::value::Value;
 
 use crate::kind::{Call, Kind};
 use crate::quota;
+
+/// The tags of a row of any taggable kind.
+pub static TAGS: Child = Child {
+    table: "tags",
+    parent: "resource_id",
+    keys: &[("tag", Column::Text(255))],
+    flat: true,
+    order: "tag",
+};
 
 /// Gives a new row its id, times and first revision, where its kind has them.
 pub fn born(call: &Call<'_>, row: &mut Row) {

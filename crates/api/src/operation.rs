@@ -1,0 +1,459 @@
+//! The five operations and the actions, each on one page and for every kind. Order is the contract:
+//! shape, permission, meaning, storage; permission is decided inside the transaction that acts.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream;
+use http::{HeaderMap, Response};
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::Frame;
+use model::kind::{Call, Kind};
+use sql::{Scope, Tx};
+use wire::ctx::Ctx;
+use wire::draft::{Draft, Verb};
+use wire::fault::{self, Error, Result};
+use wire::query::Query;
+use wire::row::Row;
+use wire::types::Id;
+use wire::value::Value;
+
+use crate::authority::{self, RowTarget, View};
+use crate::query;
+use crate::reply::{self, Body};
+use crate::server::Server;
+use crate::body;
+
+/// Rows that are shown in one piece of a streamed reply.
+const CHUNK: usize = 256;
+
+/// Who asks what: everything an operation needs beside the kind.
+pub struct Asked<'a> {
+    /// The server.
+    pub server: &'a Arc<Server>,
+    /// The caller.
+    pub ctx: &'a Ctx,
+    /// The request's headers.
+    pub headers: &'a HeaderMap,
+    /// Its decoded query.
+    pub pairs: Vec<(String, String)>,
+    /// Its body.
+    pub body: Vec<u8>,
+    /// The URL of the collection, for links.
+    pub url: String,
+}
+
+impl<'a> Asked<'a> {
+    /// A call inside a transaction.
+    pub fn call<'t>(&'t self, tx: &'t Tx) -> Call<'t> {
+        self.server.world.call(tx, self.ctx)
+    }
+
+    fn fields(&self) -> Vec<String> {
+        self.pairs
+            .iter()
+            .filter(|(name, value)| name == "fields" && !value.is_empty())
+            .map(|(_, value)| value.clone())
+            .collect()
+    }
+
+    /// The view of the caller on a kind, with these fields.
+    pub fn view(&'a self, kind: &dyn Kind, fields: &[String]) -> View<'a> {
+        View::new(&self.server.rules, self.ctx, kind.table(), fields)
+    }
+}
+
+/// The id in a path; what is no UUID names nothing.
+pub fn id_of(kind: &dyn Kind, text: &str) -> Result<Id> {
+    Id::read(text).ok_or_else(|| kind.not_found(text))
+}
+
+/// POST /v2.0/<many>, of one or of a list.
+///
+/// # Errors
+/// Faults of the body, the policy, the quota and the kind.
+pub async fn create(asked: &Asked<'_>, kind: &'static dyn Kind) -> Result<Response<Body>> {
+    let (table, ctx) = (kind.table(), asked.ctx);
+    let json = body::json(asked.headers, &asked.body)?;
+    let limit = asked.server.world.settings.bulk_limit;
+    let (mut drafts, bulk) = Draft::parse_many(table, &json, limit)?;
+    if bulk && !kind.verbs().bulk {
+        return Err(fault::bad_request(format!("'{}' can be created only one by one.", table.many)));
+    }
+    for draft in &mut drafts {
+        own(asked, draft)?;
+    }
+    let drafts = &drafts;
+    let rows = asked
+        .server
+        .world
+        .db
+        .write(ctx, |tx| async move {
+            let call = asked.call(&tx);
+            let mut made = Vec::with_capacity(drafts.len());
+            for draft in drafts {
+                let target = with_parent(&call, kind, draft.complete()).await?;
+                authority::require_all(&asked.server.rules, ctx, "create", draft, &target)?;
+                made.push(kind.create(&call, draft).await?.id());
+            }
+            read_back(&call, kind, &made).await
+        })
+        .await?;
+    shown(asked, kind, rows, bulk, 201)
+}
+
+/// PARITY: naming another project than the token's is for callers whom `context_can_set_project_id`
+/// permits it.
+fn own(asked: &Asked<'_>, draft: &mut Draft) -> Result<()> {
+    let ctx = asked.ctx;
+    if let Some(index) = draft.table.position("project_id")
+        && let Some(named) = draft.value(index).and_then(Value::as_text)
+        && named != ctx.project_id
+        && !ctx.is_admin
+        && !asked.server.rules.check(
+            "context_can_set_project_id",
+            &authority::credentials(ctx),
+            &(),
+        )
+    {
+        return Err(fault::bad_request(
+            "'project_id' must be the project of the token; only an administrator can name another.",
+        ));
+    }
+    draft.own(ctx)
+}
+
+/// The target of the rules of a create, with what they may ask about its parent.
+async fn with_parent(call: &Call<'_>, kind: &dyn Kind, mut target: Row) -> Result<Row> {
+    let Some((name, reference)) = kind.parent() else {
+        return Ok(target);
+    };
+    let parent = target.named(reference).and_then(Value::as_text).and_then(Id::read);
+    let table = model::KINDS.iter().map(|kind| kind.table()).find(|table| table.one == name);
+    let (Some(id), Some(table)) = (parent, table) else {
+        return Ok(target);
+    };
+    if let Some(parent) = call.tx.find(table, &call.everything(), id).await? {
+        for attribute in ["project_id", "shared"] {
+            if let Some(index) = target.table.position(&format!("{name}:{attribute}"))
+                && let Some(value) = parent.named(attribute)
+            {
+                target.put(index, value.clone());
+            }
+        }
+    }
+    Ok(target)
+}
+
+async fn read_back(call: &Call<'_>, kind: &dyn Kind, ids: &[Id]) -> Result<Vec<Row>> {
+    let mut rows = Vec::with_capacity(ids.len());
+    for id in ids {
+        rows.extend(call.tx.find(kind.table(), &call.everything(), *id).await?);
+    }
+    Ok(rows)
+}
+
+/// `{"port": {…}}` or `{"ports": [{…}]}`.
+fn shown(
+    asked: &Asked<'_>,
+    kind: &'static dyn Kind,
+    mut rows: Vec<Row>,
+    list: bool,
+    status: u16,
+) -> Result<Response<Body>> {
+    let world = &asked.server.world;
+    kind.fill(&world.settings, &*world.backend, &mut rows);
+    let view = asked.view(kind, &asked.fields());
+    let mut out = Vec::with_capacity(1024 * rows.len());
+    open(&mut out, if list { kind.table().many } else { kind.table().one });
+    if list {
+        out.push(b'[');
+    }
+    for (place, row) in rows.iter().enumerate() {
+        if place > 0 {
+            out.push(b',');
+        }
+        view.show(row, &mut out);
+    }
+    out.extend_from_slice(if list { b"]}" } else { b"}" });
+    Ok(reply::json(status, out))
+}
+
+fn open(out: &mut Vec<u8>, name: &str) {
+    out.extend_from_slice(b"{\"");
+    out.extend_from_slice(name.replace('-', "_").as_bytes());
+    out.extend_from_slice(b"\":");
+}
+
+/// GET /v2.0/<many>/<id>.
+///
+/// # Errors
+/// 404 for what is not there and for what the caller may not see, without a difference.
+pub async fn show(asked: &Asked<'_>, kind: &'static dyn Kind, id: &str) -> Result<Response<Body>> {
+    let world = &asked.server.world;
+    let row = world
+        .db
+        .read(asked.ctx, |tx| async move {
+            let call = asked.call(&tx);
+            find(asked, &call, kind, id).await
+        })
+        .await?;
+    shown(asked, kind, vec![row], false, 200)
+}
+
+/// The row with this id, if the caller may see it.
+///
+/// # Errors
+/// The kind's 404.
+pub async fn find(asked: &Asked<'_>, call: &Call<'_>, kind: &dyn Kind, id: &str) -> Result<Row> {
+    let key = Query { marker: None, ..Query::default() };
+    let row = if let Some(rows) = kind.computed(call, &key) {
+        let text = Value::text(id);
+        rows.await?.into_iter().find(|row| row.values.first() == Some(&text))
+    } else {
+        call.find(kind.table(), id_of(kind, id)?).await?
+    };
+    row.filter(|row| authority::may_see(&asked.server.rules, asked.ctx, kind.table(), row))
+        .ok_or_else(|| kind.not_found(id))
+}
+
+/// GET /v2.0/<many>.
+///
+/// # Errors
+/// Faults of the query.
+pub async fn list(asked: &Asked<'_>, kind: &'static dyn Kind) -> Result<Response<Body>> {
+    let (table, world) = (kind.table(), &asked.server.world);
+    let query = Query::parse(table, &asked.pairs, world.settings.page_limit)?;
+    if let Some(prepared) = kind.prepare(world, asked.ctx) {
+        prepared.await?;
+    }
+    if query.limit.is_some() || !kind.is_stored() {
+        return page(asked, kind, &query).await;
+    }
+    let scope = Scope { project_id: asked.ctx.project_id.clone(), all: asked.ctx.sees_all() };
+    let chunks = sql::stream(&world.db, table, scope, &readable(kind, &query), CHUNK);
+    streamed(asked, kind, query, chunks).await
+}
+
+/// What has to be read for a query: where a computed attribute is asked for, everything.
+fn readable(kind: &dyn Kind, query: &Query) -> Query {
+    let computed = query.fields.iter().any(|field| {
+        kind.table()
+            .attr(field)
+            .is_some_and(|attr| matches!(attr.verbs.source, wire::attr::Source::Computed))
+    });
+    let fields = if computed { Vec::new() } else { query.fields.clone() };
+    Query { fields, ..query.clone() }
+}
+
+/// One page, with links to its neighbours.
+async fn page(asked: &Asked<'_>, kind: &'static dyn Kind, query: &Query) -> Result<Response<Body>> {
+    let world = &asked.server.world;
+    let wanted = &readable(kind, query);
+    let mut rows = world
+        .db
+        .read(asked.ctx, |tx| async move {
+            let call = asked.call(&tx);
+            match kind.computed(&call, wanted) {
+                Some(rows) => rows.await,
+                None => tx.list(kind.table(), &call.scope(), wanted).await,
+            }
+        })
+        .await?;
+    kind.fill(&world.settings, &*world.backend, &mut rows);
+    let view = asked.view(kind, &query.fields);
+    let mut out = Vec::with_capacity(1024 * rows.len());
+    open(&mut out, kind.table().many);
+    out.push(b'[');
+    let mut any = false;
+    for row in rows.iter().filter(|row| view.sees(row)) {
+        if any {
+            out.push(b',');
+        }
+        any = true;
+        view.show(row, &mut out);
+    }
+    out.push(b']');
+    let id = |row: Option<&Row>| row.map_or_else(String::new, |row| row.id().to_string());
+    let (first, last) = (id(rows.first()), id(rows.last()));
+    let links =
+        query::links(&asked.url, &asked.pairs, query, (&first, &last), rows.len() as u64);
+    if !links.is_empty() {
+        out.extend_from_slice(format!(",\"{}_links\":", kind.table().many).as_bytes());
+        out.extend_from_slice(serde_json::Value::from(links).to_string().as_bytes());
+    }
+    out.push(b'}');
+    Ok(reply::json(200, out))
+}
+
+/// All rows, shown as they are read. A short list leaves in one piece, with its length.
+async fn streamed(
+    asked: &Asked<'_>,
+    kind: &'static dyn Kind,
+    query: Query,
+    mut chunks: tokio::sync::mpsc::Receiver<Result<Vec<Row>>>,
+) -> Result<Response<Body>> {
+    let mut out = Vec::with_capacity(64 * 1024);
+    open(&mut out, kind.table().many);
+    out.push(b'[');
+    let mut any = false;
+    let Some(first) = chunks.recv().await else {
+        out.extend_from_slice(b"]}");
+        return Ok(reply::json(200, out));
+    };
+    let first = first?;
+    let whole = first.len() < CHUNK;
+    write_chunk(asked.server, asked.ctx, kind, &query, first, &mut any, &mut out);
+    if whole {
+        out.extend_from_slice(b"]}");
+        return Ok(reply::json(200, out));
+    }
+    let (server, ctx) = (Arc::clone(asked.server), asked.ctx.clone());
+    let rest = stream::unfold(
+        (chunks, Some(out), any, server, ctx, query),
+        move |(mut chunks, out, mut any, server, ctx, query)| async move {
+            let mut out = out?;
+            let more = match chunks.recv().await {
+                Some(Ok(rows)) => {
+                    write_chunk(&server, &ctx, kind, &query, rows, &mut any, &mut out);
+                    true
+                }
+                Some(Err(error)) => {
+                    // The status is out already: breaking off is what tells the client.
+                    tracing::error!(request_id = ctx.request_id, "a list broke off: {error}");
+                    let broken = std::io::Error::other("the list could not be read to its end");
+                    return Some((Err(broken), (chunks, None, any, server, ctx, query)));
+                }
+                None => {
+                    out.extend_from_slice(b"]}");
+                    false
+                }
+            };
+            let frame = Ok(Frame::data(Bytes::from(std::mem::take(&mut out))));
+            let next = more.then_some(out);
+            Some((frame, (chunks, next, any, server, ctx, query)))
+        },
+    );
+    Ok(reply::with_body(200, StreamBody::new(rest).boxed_unsync()))
+}
+
+fn write_chunk(
+    server: &Server,
+    ctx: &Ctx,
+    kind: &dyn Kind,
+    query: &Query,
+    mut rows: Vec<Row>,
+    any: &mut bool,
+    out: &mut Vec<u8>,
+) {
+    kind.fill(&server.world.settings, &*server.world.backend, &mut rows);
+    let view = View::new(&server.rules, ctx, kind.table(), &query.fields);
+    out.reserve(rows.len() * 1024);
+    for row in rows.iter().filter(|row| view.sees(row)) {
+        if *any {
+            out.push(b',');
+        }
+        *any = true;
+        view.show(row, out);
+    }
+}
+
+/// PUT /v2.0/<many>/<id>.
+///
+/// # Errors
+/// 404, 412 for another revision than `If-Match` names, 403, and the kind's faults.
+pub async fn update(asked: &Asked<'_>, kind: &'static dyn Kind, id: &str) -> Result<Response<Body>> {
+    let json = body::json(asked.headers, &asked.body)?;
+    let draft = &Draft::parse_one(kind.table(), Verb::Update, &json)?;
+    let expected = expected_revision(asked.headers)?;
+    let rows = asked
+        .server
+        .world
+        .db
+        .write(asked.ctx, |tx| async move {
+            let call = asked.call(&tx);
+            let old = find(asked, &call, kind, id).await?;
+            let target = draft.applied(&old);
+            authority::require_all(&asked.server.rules, asked.ctx, "update", draft, &target)?;
+            check_revision(&old, expected)?;
+            let new = kind.update(&call, &old, draft).await?;
+            read_back(&call, kind, &[new.id()]).await
+        })
+        .await?;
+    shown(asked, kind, rows, false, 200)
+}
+
+/// DELETE /v2.0/<many>/<id>.
+///
+/// # Errors
+/// 404, 412, 403, and the kind's faults.
+pub async fn delete(asked: &Asked<'_>, kind: &'static dyn Kind, id: &str) -> Result<Response<Body>> {
+    let expected = expected_revision(asked.headers)?;
+    asked
+        .server
+        .world
+        .db
+        .write(asked.ctx, |tx| async move {
+            let call = asked.call(&tx);
+            let old = find(asked, &call, kind, id).await?;
+            let rule = format!("delete_{}", kind.table().one);
+            authority::require(&asked.server.rules, asked.ctx, &rule, &RowTarget(&old))?;
+            check_revision(&old, expected)?;
+            kind.delete(&call, &old).await
+        })
+        .await?;
+    Ok(reply::nothing())
+}
+
+/// PUT /v2.0/<many>/<id>/<action>.
+///
+/// # Errors
+/// 404, 403, and the kind's faults.
+pub async fn act(
+    asked: &Asked<'_>,
+    kind: &'static dyn Kind,
+    id: &str,
+    action: &str,
+) -> Result<Response<Body>> {
+    let json = &body::json(asked.headers, &asked.body)?;
+    let answer = asked
+        .server
+        .world
+        .db
+        .write(asked.ctx, |tx| async move {
+            let call = asked.call(&tx);
+            let row = find(asked, &call, kind, id).await?;
+            authority::require(&asked.server.rules, asked.ctx, action, &RowTarget(&row))?;
+            kind.act(&call, &row, action, json).await
+        })
+        .await?;
+    Ok(reply::value(200, &answer))
+}
+
+/// The revision in `If-Match: revision_number=N`.
+fn expected_revision(headers: &HeaderMap) -> Result<Option<i64>> {
+    let Some(given) = headers.get(http::header::IF_MATCH) else {
+        return Ok(None);
+    };
+    given
+        .to_str()
+        .ok()
+        .and_then(|text| text.trim().strip_prefix("revision_number="))
+        .and_then(|number| number.trim().parse().ok())
+        .map(Some)
+        .ok_or_else(|| fault::bad_request("'If-Match' must be revision_number=N with a whole number."))
+}
+
+fn check_revision(row: &Row, expected: Option<i64>) -> Result<()> {
+    let Some(expected) = expected else {
+        return Ok(());
+    };
+    match row.named("revision_number").and_then(Value::as_int) {
+        Some(revision) if revision == expected => Ok(()),
+        revision => Err(stale(row, revision.unwrap_or(0))),
+    }
+}
+
+fn stale(row: &Row, revision: i64) -> Error {
+    fault::revision_mismatch(row.table.one, row.id(), revision)
+}

@@ -1,0 +1,113 @@
+//! `/v2.0/<many>/<id>/tags`: the tags of a resource of any taggable kind.
+
+use http::{Method, Response};
+use model::kind::Kind;
+use model::tag;
+use serde_json::{Value as Json, json};
+use wire::fault::{self, Result};
+use wire::row::Row;
+
+use crate::authority::{self, RowTarget};
+use crate::operation::{Asked, find};
+use crate::reply::{self, Body};
+use crate::body;
+
+/// Answers each verb on the tags, or on one of them.
+///
+/// # Errors
+/// 404 for the resource or the tag, 403, 400.
+pub async fn answer(
+    asked: &Asked<'_>,
+    method: &Method,
+    kind: &'static dyn Kind,
+    id: &str,
+    tag: Option<String>,
+) -> Result<Response<Body>> {
+    match (method, tag) {
+        (&Method::GET, None) => {
+            let tags = tag::of(&read(asked, kind, id).await?);
+            Ok(reply::value(200, &json!({ "tags": tags })))
+        }
+        (&Method::GET, Some(tag)) => {
+            if tag::of(&read(asked, kind, id).await?).contains(&tag) {
+                Ok(reply::nothing())
+            } else {
+                Err(fault::tag_not_found(tag))
+            }
+        }
+        (&Method::POST | &Method::PUT, None) => {
+            let tags = &tags_of(asked)?;
+            let (act, status) =
+                if method == Method::POST { ("create", 201) } else { ("update", 200) };
+            let tags = change(asked, kind, id, act, |call, row| match act {
+                "create" => tag::add(call, kind, row, tags),
+                _ => tag::replace(call, kind, row, tags),
+            })
+            .await?;
+            Ok(reply::value(status, &json!({ "tags": tags })))
+        }
+        (&Method::PUT, Some(one)) => {
+            let one = [tag::parse_one(&Json::from(one))?];
+            change(asked, kind, id, "update", |call, row| tag::add(call, kind, row, &one)).await?;
+            Ok(reply::value(201, &Json::Null))
+        }
+        (&Method::DELETE, None) => {
+            change(asked, kind, id, "delete", |call, row| tag::replace(call, kind, row, &[]))
+                .await?;
+            Ok(reply::nothing())
+        }
+        (&Method::DELETE, Some(one)) => {
+            change(asked, kind, id, "delete", |call, row| tag::remove(call, kind, row, &one))
+                .await?;
+            Ok(reply::nothing())
+        }
+        _ => Err(fault::method_not_allowed(method, "tags")),
+    }
+}
+
+fn tags_of(asked: &Asked<'_>) -> Result<Vec<String>> {
+    let json = body::json(asked.headers, &asked.body)?;
+    let tags = json
+        .get("tags")
+        .ok_or_else(|| fault::bad_request("The body must be an object with the key 'tags'."))?;
+    tag::parse(tags)
+}
+
+/// The rule for an act on the tags of a kind. PARITY: segments have rules of another form.
+fn rule(kind: &dyn Kind, act: &str) -> String {
+    match kind.table().one {
+        "segment" => format!("{act}_segments_tags"),
+        one => format!("{act}_{one}:tags"),
+    }
+}
+
+async fn read(asked: &Asked<'_>, kind: &'static dyn Kind, id: &str) -> Result<Row> {
+    let db = &asked.server.world.db;
+    db.read(asked.ctx, |tx| async move {
+        let call = asked.call(&tx);
+        let row = find(asked, &call, kind, id).await?;
+        authority::require(&asked.server.rules, asked.ctx, &rule(kind, "get"), &RowTarget(&row))?;
+        Ok(row)
+    })
+    .await
+}
+
+/// Changes the tags and answers what they are then.
+async fn change(
+    asked: &Asked<'_>,
+    kind: &'static dyn Kind,
+    id: &str,
+    act: &str,
+    how: impl Fn(&model::kind::Call<'_>, &Row) -> Result<()> + Send + Sync,
+) -> Result<Vec<String>> {
+    let (db, how) = (&asked.server.world.db, &how);
+    db.write(asked.ctx, |tx| async move {
+        let call = asked.call(&tx);
+        let row = find(asked, &call, kind, id).await?;
+        authority::require(&asked.server.rules, asked.ctx, &rule(kind, act), &RowTarget(&row))?;
+        how(&call, &row)?;
+        let new = tx.find(kind.table(), &call.everything(), row.id()).await?;
+        Ok(new.map(|row| tag::of(&row)).unwrap_or_default())
+    })
+    .await
+}

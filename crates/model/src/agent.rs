@@ -1,0 +1,72 @@
+//! Agents, as the data plane knows them. Nothing is stored: there are none without a data plane.
+
+use serde_json::Value as Json;
+use wire::attr::Resource;
+use wire::fault::{self, Error};
+use wire::query::Query;
+use wire::resource;
+use wire::row::Row;
+use wire::types::{Id, Raw, Text};
+use wire::value::Value;
+
+use crate::kind::{Call, Kind, Pending, Verbs};
+
+resource! {
+    /// A process on a host that realises networking there.
+    Agent = Resource::of("agent", "agents").ext("agent").visible("1=1");
+    id: Id = ro().filter();
+    agent_type: Text<255> = ro().filter();
+    binary: Text<255> = ro().filter();
+    topic: Text<255> = ro().filter();
+    host: Text<255> = ro().filter();
+    admin_state_up: bool = put().filter();
+    created_at: Text<20> = ro();
+    started_at: Text<20> = ro();
+    heartbeat_timestamp: Text<20> = ro();
+    alive: bool = ro().filter();
+    configurations: Raw = ro();
+    description: Option<Text<255>> = put().filter();
+    availability_zone: Option<Text<255>> = ro().filter().ext("availability_zone");
+}
+
+/// The kind.
+pub struct Agents;
+
+impl Kind for Agents {
+    fn table(&self) -> &'static Resource {
+        &TABLE
+    }
+
+    fn verbs(&self) -> Verbs {
+        Verbs { update: true, delete: true, ..Verbs::READ }
+    }
+
+    fn not_found(&self, id: &str) -> Error {
+        fault::agent_not_found(id)
+    }
+
+    fn is_stored(&self) -> bool {
+        false
+    }
+
+    fn computed<'a>(&'a self, call: &'a Call<'a>, query: &'a Query) -> Option<Pending<'a, Vec<Row>>> {
+        Some(Box::pin(async move {
+            let mut rows: Vec<Row> =
+                call.backend.agents().iter().map(|agent| row(&TABLE, &agent.attributes)).collect();
+            rows.retain(|row| crate::computed::matches(row, query));
+            Ok(rows)
+        }))
+    }
+
+    fn as_dyn(&self) -> &dyn Kind {
+        self
+    }
+}
+
+fn row(table: &'static Resource, attributes: &serde_json::Map<String, Json>) -> Row {
+    let mut row = Row::empty(table);
+    for (index, attr) in table.attrs.iter().enumerate() {
+        row.put(index, attributes.get(attr.wire).cloned().map_or(Value::Null, Value::from));
+    }
+    row
+}

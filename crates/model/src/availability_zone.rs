@@ -1,0 +1,54 @@
+//! Availability zones, as the data plane knows them.
+
+use wire::attr::Resource;
+use wire::query::Query;
+use wire::resource;
+use wire::row::Row;
+use wire::types::Text;
+
+use crate::computed;
+use crate::kind::{Call, Kind, Pending, Verbs};
+
+resource! {
+    /// A part of the cloud that fails on its own.
+    AvailabilityZone = Resource::of("availability_zone", "availability_zones")
+        .ext("availability_zone").visible("1=1");
+    name: Text<255> = ro().filter();
+    resource: Text<255> = ro().filter();
+    state: Text<255> = ro().filter();
+}
+
+/// The kind.
+pub struct AvailabilityZones;
+
+impl Kind for AvailabilityZones {
+    fn table(&self) -> &'static Resource {
+        &TABLE
+    }
+
+    fn verbs(&self) -> Verbs {
+        Verbs::READ
+    }
+
+    fn is_stored(&self) -> bool {
+        false
+    }
+
+    fn computed<'a>(&'a self, call: &'a Call<'a>, query: &'a Query) -> Option<Pending<'a, Vec<Row>>> {
+        Some(Box::pin(async move {
+            let zones = call.backend.availability_zones();
+            let rows = zones.iter().map(|name| {
+                let mut row = Row::empty(&TABLE);
+                row.set(at::name, name.as_str().into());
+                row.set(at::resource, "network".into());
+                row.set(at::state, "available".into());
+                row
+            });
+            Ok(rows.filter(|row| computed::matches(row, query)).collect())
+        }))
+    }
+
+    fn as_dyn(&self) -> &dyn Kind {
+        self
+    }
+}
