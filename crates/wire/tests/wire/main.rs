@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod draft;
+mod fault;
 mod query;
 mod reference;
 mod show;
