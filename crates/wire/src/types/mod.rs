@@ -171,9 +171,7 @@ impl Wire for Id {
     const COLUMN: Column = Column::Text(36);
     const ACCEPTS: &'static str = "a UUID";
     fn parse(json: &Json) -> Result<Self, String> {
-        json.as_str()
-            .and_then(Self::read)
-            .ok_or_else(|| format!("{} is not a UUID", quoted(json)))
+        json.as_str().and_then(Self::read).ok_or_else(|| format!("{} is not a UUID", quoted(json)))
     }
     fn store(&self) -> Value {
         Value::Text(self.to_string())

@@ -121,13 +121,6 @@ words! {
     pub enum DataPlaneStatus, "ACTIVE, DOWN or null" { Active = "ACTIVE", Down = "DOWN" }
 }
 
-words! {
-    /// What a grant lets its target do with the object.
-    pub enum RbacAction, "access_as_shared or access_as_external" {
-        AccessAsShared = "access_as_shared", AccessAsExternal = "access_as_external",
-    }
-}
-
 /// The version of IP that a rule is for, in any case on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Ethertype {
