@@ -16,6 +16,13 @@ const ELSEWHERE: &[(&str, u16)] = &[
     ("RevisionNumberConstraintFailed", 412),
 ];
 
+/// Where we answer with another status on purpose.
+const DIFFERENCES: &[(&str, u16, &str)] = &[(
+    "SubnetAllocationError",
+    409,
+    "Neutron's fault map forgets it, so it answers 500; a full pool is a conflict, not our failure.",
+)];
+
 #[test]
 fn every_fault_has_the_status_that_neutron_gives_its_type() {
     let record = include_str!("../../../../tests/reference/faults.json");
@@ -23,7 +30,8 @@ fn every_fault_has_the_status_that_neutron_gives_its_type() {
     let wrong: Vec<String> = fault::ALL
         .iter()
         .filter(|known| !ELSEWHERE.contains(known))
-        .filter(|(kind, status)| record[kind]["status"] != Json::from(*status))
+        .filter(|(kind, status)| !DIFFERENCES.iter().any(|(k, s, _)| (k, s) == (kind, status)))
+        .filter(|(kind, status)| record[kind]["status"] != *status)
         .map(|(kind, status)| format!("{kind} {status}: Neutron has {}", record[kind]["status"]))
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
