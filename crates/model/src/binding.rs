@@ -1,0 +1,347 @@
+//! Port bindings: on which host a port is plugged in, and on which it will be. Every port has exactly
+//! one ACTIVE binding, from its creation to its end; an unbound port's is on the host ''. A binding
+//! moves by one conditional write, so that no reader ever sees a port without an active one. How a port
+//! is plugged in is in `binding/plug.rs`, the ports of distributed routers in `binding/distributed.rs`.
+
+pub mod distributed;
+pub mod plug;
+
+use serde_json::{Map, Value as Json};
+use wire::attr::{Resource, Wire};
+use wire::draft::Draft;
+use wire::fault::{self, Error, Result};
+use wire::resource;
+use wire::row::Row;
+use wire::types::profile::Dict;
+use wire::types::words::{BindingStatus, VnicType};
+use wire::types::{Id, Text};
+use wire::value::Value;
+
+use crate::kind::Call;
+use crate::port::{self, Ports, mac};
+use crate::standard;
+use crate::unit::Unit;
+use plug::{Plugged, Wish};
+
+resource! {
+    /// A binding of a port to a host.
+    Binding = Resource::of("binding", "bindings").table("port_bindings").ext("binding-extended");
+    host: Text<255> = rw().filter();
+    vif_type: Text<64> = ro().filter().enforce();
+    vif_details: Dict = ro().enforce();
+    vnic_type: VnicType = rw().text("normal").filter().enforce();
+    profile: Dict = rw().unset().enforce();
+    status: BindingStatus = ro().filter();
+    project_id: Text<255> = init().ask();
+}
+
+/// A binding as it is stored.
+#[derive(Clone, Debug)]
+struct Stored {
+    status: BindingStatus,
+    vif_type: String,
+    vif_details: Map<String, Json>,
+    wish: Wish,
+}
+
+impl Stored {
+    const COLUMNS: &str = "host, status, vnic_type, vif_type, profile, vif_details";
+
+    fn read(port_id: Id, columns: &[Value]) -> Option<Self> {
+        let [host, status, vnic_type, vif_type, profile, vif_details] = columns else {
+            return None;
+        };
+        Some(Self {
+            // Distributed bindings have other words here, which say that they are in use.
+            status: BindingStatus::load(status).unwrap_or(BindingStatus::Active),
+            vif_type: vif_type.as_text().unwrap_or(plug::UNBOUND).to_owned(),
+            vif_details: members(port_id, "vif_details", vif_details),
+            wish: Wish {
+                host: host.as_text().unwrap_or_default().to_owned(),
+                vnic_type: VnicType::load(vnic_type).unwrap_or(VnicType::Normal),
+                profile: Dict(members(port_id, "profile", profile)),
+            },
+        })
+    }
+
+    /// As the API shows it.
+    fn shown(self, port: &Row) -> Row {
+        let mut row = Row::empty(&TABLE);
+        let mut profile = self.wish.profile;
+        // PARITY: what the port says about trust appears in the profile of bindings that are plugged in.
+        if let (Some(trusted), true) = (port.get(port::at::trusted), self.vif_type != plug::UNBOUND)
+        {
+            profile.0.insert("trusted".into(), trusted.into());
+        }
+        let mut vif_details = self.vif_details;
+        vif_details.remove(plug::BOUND_DRIVERS);
+        row.set(at::host, Text(self.wish.host));
+        row.set(at::vif_type, Text(self.vif_type));
+        row.set(at::vif_details, Dict(vif_details));
+        row.set(at::vnic_type, self.wish.vnic_type);
+        row.set(at::profile, profile);
+        row.set(at::status, self.status);
+        row
+    }
+}
+
+/// The members of a stored object; a damaged one reads as empty and is reported.
+fn members(port_id: Id, column: &str, stored: &Value) -> Map<String, Json> {
+    let read = match stored {
+        Value::Json(Json::Object(members)) => Some(members.clone()),
+        Value::Text(text) => serde_json::from_str(text).ok(),
+        _ => None,
+    };
+    read.unwrap_or_else(|| {
+        tracing::warn!(
+            target: "nucleon::damaged",
+            collection = "bindings",
+            attribute = column,
+            id = %port_id,
+            "a stored value does not convert and reads as empty; run `nucleon db check`"
+        );
+        Map::new()
+    })
+}
+
+/// Stores a binding of a new port, or a further one.
+pub fn insert(call: &Call<'_>, port_id: Id, plugged: &Plugged, status: BindingStatus) {
+    let active = match status {
+        BindingStatus::Active => Value::text(port_id.to_string()),
+        BindingStatus::Inactive => Value::Null,
+    };
+    let wish = &plugged.wish;
+    call.tx
+        .exec(
+            "INSERT INTO port_bindings \
+             (port_id, host, status, active_port, vnic_type, vif_type, profile, vif_details) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            vec![
+                Value::text(port_id.to_string()),
+                Value::text(&*wish.host),
+                Value::text(status.as_str()),
+                active,
+                Value::text(wish.vnic_type.as_str()),
+                Value::text(&*plugged.vif_type),
+                wish.profile.store(),
+                Value::Json(plugged.vif_details.clone().into()),
+            ],
+        )
+        .or("pk_port_bindings", fault::port_binding_already_exists(port_id, &wish.host))
+        .or("fk_port_bindings_port", fault::port_not_found(port_id));
+    plug::set_levels(call, port_id, plugged);
+}
+
+/// Moves a binding, if it still is on the host `from`: one write, so that every reader sees the old
+/// one or the new one, whole.
+pub fn rebind(call: &Call<'_>, port_id: Id, from: &str, status: BindingStatus, to: &Plugged) {
+    let wish = &to.wish;
+    call.tx
+        .exec(
+            "UPDATE port_bindings \
+             SET host = ?, vnic_type = ?, vif_type = ?, profile = ?, vif_details = ? \
+             WHERE port_id = ? AND host = ? AND status = ?",
+            vec![
+                Value::text(&*wish.host),
+                Value::text(wish.vnic_type.as_str()),
+                Value::text(&*to.vif_type),
+                wish.profile.store(),
+                Value::Json(to.vif_details.clone().into()),
+                Value::text(port_id.to_string()),
+                Value::text(from),
+                Value::text(status.as_str()),
+            ],
+        )
+        .expect(1, Error::Retry("the port's binding moved"))
+        .or("pk_port_bindings", fault::port_binding_already_exists(port_id, &wish.host));
+    plug::clear_levels(call, port_id, from);
+    plug::set_levels(call, port_id, to);
+}
+
+/// PARITY: only servers and shared file systems move between hosts.
+fn may_have_several(port: &Row) -> Result<()> {
+    let owner = port.get(port::at::device_owner);
+    if ["compute:", "manila:"].iter().any(|prefix| owner.as_str().starts_with(prefix)) {
+        return Ok(());
+    }
+    Err(fault::bad_request(format!(
+        "Bindings are for ports whose 'device_owner' begins with compute: or manila:; that of port {} \
+         is '{owner}'.",
+        port.id()
+    )))
+}
+
+/// All bindings of a port, by host.
+///
+/// # Errors
+/// `HTTPBadRequest` for ports that cannot have several.
+pub async fn list(call: &Call<'_>, port: &Row) -> Result<Vec<Row>> {
+    let table = if port.get(port::at::device_owner).as_str() == plug::DISTRIBUTED_OWNER {
+        "distributed_port_bindings"
+    } else {
+        may_have_several(port)?;
+        "port_bindings"
+    };
+    let columns = Stored::COLUMNS;
+    let sql = format!("SELECT {columns} FROM {table} WHERE port_id = ? ORDER BY host");
+    let rows = call.tx.rows(&sql, &[Value::text(port.id().to_string())]).await?;
+    let read = |columns: &Vec<Value>| Stored::read(port.id(), columns);
+    Ok(rows.iter().filter_map(read).map(|stored| stored.shown(port)).collect())
+}
+
+async fn get(call: &Call<'_>, port_id: Id, host: &str) -> Result<Stored> {
+    let columns = Stored::COLUMNS;
+    let sql = format!("SELECT {columns} FROM port_bindings WHERE port_id = ? AND host = ?");
+    let key = [Value::text(port_id.to_string()), Value::text(host)];
+    let rows = call.tx.rows(&sql, &key).await?;
+    rows.first()
+        .and_then(|columns| Stored::read(port_id, columns))
+        .ok_or_else(|| fault::port_binding_not_found(port_id, host))
+}
+
+fn refuse_failed(port_id: Id, plugged: &Plugged) -> Result<()> {
+    if plugged.vif_type == plug::FAILED {
+        return Err(fault::port_binding_error(port_id, &plugged.wish.host));
+    }
+    Ok(())
+}
+
+/// Prepares a port for another host: a binding that is not active.
+///
+/// # Errors
+/// `PortBindingAlreadyExists`, `PortBindingError`, `HTTPBadRequest`.
+pub async fn create(call: &Call<'_>, port: &Row, ask: &Draft) -> Result<Row> {
+    may_have_several(port)?;
+    let wish = Wish {
+        host: ask.or_default(at::host).0,
+        vnic_type: ask.or_default(at::vnic_type),
+        profile: ask.or_default(at::profile),
+    };
+    if wish.host.is_empty() {
+        return Err(fault::bad_request("'host' must be the name of a host, not ''."));
+    }
+    let plugged = plug::plug(call, port.get(port::at::network_id), wish).await?;
+    refuse_failed(port.id(), &plugged)?;
+    insert(call, port.id(), &plugged, BindingStatus::Inactive);
+    call.tx.mark(Unit::Port as i16, port.id());
+    Ok(get(call, port.id(), &plugged.wish.host).await?.shown(port))
+}
+
+/// Changes a binding, which is then plugged in anew.
+///
+/// # Errors
+/// `PortBindingNotFound`, `PortBindingAlreadyExists`, `PortBindingError`, `HTTPBadRequest`.
+pub async fn update(call: &Call<'_>, port: &Row, host: &str, ask: &Draft) -> Result<Row> {
+    may_have_several(port)?;
+    let old = get(call, port.id(), host).await?;
+    let asked = ask.asked(at::host).map(|host| host.0).filter(|host| !host.is_empty());
+    let wish = Wish {
+        host: asked.unwrap_or_else(|| host.to_owned()),
+        vnic_type: ask.asked(at::vnic_type).unwrap_or(old.wish.vnic_type),
+        // PARITY: a profile that is not named is cleared.
+        profile: ask.asked(at::profile).unwrap_or_default(),
+    };
+    if wish == old.wish && plug::is_bound(&old.vif_type) {
+        return Ok(old.shown(port));
+    }
+    let plugged = plug::plug(call, port.get(port::at::network_id), wish).await?;
+    refuse_failed(port.id(), &plugged)?;
+    rebind(call, port.id(), host, old.status, &plugged);
+    match old.status {
+        BindingStatus::Active => moved(call, port, &plugged)?,
+        BindingStatus::Inactive => call.tx.mark(Unit::Port as i16, port.id()),
+    }
+    Ok(get(call, port.id(), &plugged.wish.host).await?.shown(port))
+}
+
+/// Removes a binding. The active one becomes one without a host.
+/// PARITY: Neutron leaves a port without any binding then; here it is unbound, and never without one.
+///
+/// # Errors
+/// `PortBindingNotFound`, `HTTPBadRequest`.
+pub async fn delete(call: &Call<'_>, port: &Row, host: &str) -> Result<()> {
+    may_have_several(port)?;
+    let old = get(call, port.id(), host).await?;
+    match old.status {
+        BindingStatus::Active => {
+            let wish = Wish { host: String::new(), profile: Dict::default(), ..old.wish };
+            let nowhere = Plugged::nowhere(wish);
+            rebind(call, port.id(), host, BindingStatus::Active, &nowhere);
+            moved(call, port, &nowhere)?;
+        }
+        BindingStatus::Inactive => {
+            remove_inactive(call, port.id(), host);
+            call.tx.mark(Unit::Port as i16, port.id());
+        }
+    }
+    Ok(())
+}
+
+fn remove_inactive(call: &Call<'_>, port_id: Id, host: &str) {
+    call.tx
+        .exec(
+            "DELETE FROM port_bindings WHERE port_id = ? AND host = ? AND status = 'INACTIVE'",
+            vec![Value::text(port_id.to_string()), Value::text(host)],
+        )
+        .expect(1, Error::Retry("the binding was activated or removed"));
+    plug::clear_levels(call, port_id, host);
+}
+
+/// Makes the binding on a host the active one; the one that was active stays, unplugged.
+///
+/// # Errors
+/// `PortBindingNotFound`, `PortBindingAlreadyActive`, `HTTPBadRequest`.
+pub async fn activate(call: &Call<'_>, port: &Row, host: &str) -> Result<Row> {
+    may_have_several(port)?;
+    let new = get(call, port.id(), host).await?;
+    if new.status == BindingStatus::Active {
+        return Err(fault::port_binding_already_active(port.id(), host));
+    }
+    let from = port.get(port::at::host_id).map_or_else(String::new, |host| host.0);
+    let id = || Value::text(port.id().to_string());
+    call.tx
+        .exec(
+            "UPDATE port_bindings \
+             SET status = 'INACTIVE', active_port = NULL, vif_type = 'unbound', vif_details = ? \
+             WHERE port_id = ? AND host = ? AND status = 'ACTIVE'",
+            vec![Value::Json(Map::new().into()), id(), Value::text(&*from)],
+        )
+        .expect(1, Error::Retry("the port's active binding moved"));
+    call.tx
+        .exec(
+            "UPDATE port_bindings SET status = 'ACTIVE', active_port = port_id \
+             WHERE port_id = ? AND host = ? AND status = 'INACTIVE'",
+            vec![id(), Value::text(host)],
+        )
+        .expect(1, Error::Retry("the binding was activated or removed"))
+        .or("uq_port_bindings_active", Error::Retry("another binding was activated"));
+    if from.is_empty() {
+        // What an unbound port had in place of a binding.
+        remove_inactive(call, port.id(), &from);
+    }
+    plug::clear_levels(call, port.id(), &from);
+    let plugged = Plugged {
+        wish: new.wish,
+        vif_type: new.vif_type,
+        vif_details: new.vif_details,
+        level: None,
+    };
+    moved(call, port, &plugged)?;
+    Ok(get(call, port.id(), host).await?.shown(port))
+}
+
+/// The active binding of a port moved: the port is DOWN until the data plane says otherwise.
+fn moved(call: &Call<'_>, port: &Row, plugged: &Plugged) -> Result<()> {
+    let mut new = port.clone();
+    new.set(port::at::status, "DOWN".into());
+    standard::changed(call, &mut new);
+    let device = plugged.device_mac().map(|mac| mac::Choice::of(call, mac));
+    if let Some(choice) = device {
+        new.set(port::at::mac_address, Some(choice.mac()));
+    }
+    let write = standard::update(call, &Ports, port, &new)?;
+    if let Some(choice) = device {
+        choice.conflicts(write, port.get(port::at::network_id));
+    }
+    Ok(())
+}
