@@ -50,9 +50,13 @@ impl Target {
     }
 }
 
-/// One connection. After an error it is of no use any more.
+/// One connection, made again where the server closes it after a reply, as uWSGI does. After an
+/// error it is of no use any more.
 pub struct Connection {
+    address: String,
     stream: TcpStream,
+    /// Whether the server said that it closes after the last reply.
+    closing: bool,
     /// What came and is not yet taken.
     buffer: Vec<u8>,
     /// The body of the last reply.
@@ -62,22 +66,31 @@ pub struct Connection {
 impl Connection {
     /// Connects.
     pub async fn open(target: &Target) -> io::Result<Self> {
-        let stream = TcpStream::connect(&target.address).await?;
-        stream.set_nodelay(true)?;
-        Ok(Connection { stream, buffer: Vec::new(), body: Vec::new() })
+        let address = target.address.clone();
+        let stream = connect(&address).await?;
+        let (buffer, body) = (Vec::new(), Vec::new());
+        Ok(Connection { address, stream, closing: false, buffer, body })
     }
 
     /// Sends a request and reads the whole reply; returns its status.
     pub async fn send(&mut self, request: &[u8]) -> Result<u16> {
+        if self.closing {
+            self.stream = connect(&self.address).await?;
+            self.buffer.clear();
+        }
         self.stream.write_all(request).await?;
         self.body.clear();
         let end = self.read_until(b"\r\n\r\n").await?;
         let head = Head::read(self.buffer.get(..end).unwrap_or_default())?;
         self.buffer.drain(..end);
-        if head.chunked {
-            self.read_chunks().await?;
-        } else {
-            self.take(head.length).await?;
+        self.closing = head.closing;
+        match head.body {
+            Body::Length(length) => self.take(length).await?,
+            Body::Chunks => self.read_chunks().await?,
+            Body::ToTheEnd => {
+                self.stream.read_to_end(&mut self.buffer).await?;
+                self.take(self.buffer.len()).await?;
+            }
         }
         Ok(head.status)
     }
@@ -132,25 +145,44 @@ impl Connection {
     }
 }
 
+async fn connect(address: &str) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
 struct Head {
     status: u16,
-    length: usize,
-    chunked: bool,
+    body: Body,
+    closing: bool,
+}
+
+/// How the end of a body is known.
+enum Body {
+    Length(usize),
+    Chunks,
+    ToTheEnd,
 }
 
 impl Head {
     fn read(head: &[u8]) -> Result<Self> {
         let head = std::str::from_utf8(head)?;
         let status = head.get(9..12).context("a reply without a status")?.parse()?;
-        let mut read = Head { status, length: 0, chunked: false };
+        let mut closing = head.starts_with("HTTP/1.0");
+        let mut body = None;
         for (name, value) in head.lines().skip(1).filter_map(|line| line.split_once(':')) {
+            let value = value.trim();
             if name.eq_ignore_ascii_case("content-length") {
-                read.length = value.trim().parse()?;
+                body = Some(Body::Length(value.parse()?));
             } else if name.eq_ignore_ascii_case("transfer-encoding") {
-                read.chunked = value.trim().eq_ignore_ascii_case("chunked");
+                body = Some(Body::Chunks);
+            } else if name.eq_ignore_ascii_case("connection") {
+                closing = value.eq_ignore_ascii_case("close");
             }
         }
-        Ok(read)
+        let without = matches!(status, 204 | 304) || !closing;
+        let body = body.unwrap_or(if without { Body::Length(0) } else { Body::ToTheEnd });
+        Ok(Head { status, body, closing })
     }
 }
 
@@ -160,31 +192,35 @@ mod tests {
 
     use super::*;
 
-    /// Sends the replies in these pieces, whatever is asked.
-    async fn served(pieces: &'static [&'static str]) -> Connection {
+    /// On each connection, one after the other, sends these pieces, whatever is asked.
+    async fn served(connections: &'static [&'static [&'static str]]) -> Connection {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            stream.set_nodelay(true).unwrap();
-            for piece in pieces {
-                stream.write_all(piece.as_bytes()).await.unwrap();
-                tokio::task::yield_now().await;
+            for pieces in connections {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                stream.set_nodelay(true).unwrap();
+                stream.read_u8().await.unwrap();
+                for piece in *pieces {
+                    stream.write_all(piece.as_bytes()).await.unwrap();
+                    tokio::task::yield_now().await;
+                }
+                stream.shutdown().await.unwrap();
+                // Until the client is done: a reset would take the replies with it.
+                let _ = stream.read_to_end(&mut Vec::new()).await;
             }
-            // Until the client is done.
-            let _ = stream.read_to_end(&mut Vec::new()).await;
         });
         Connection::open(&Target::new(&url, &[]).unwrap()).await.unwrap()
     }
 
     #[tokio::test]
     async fn replies_with_a_length_or_in_chunks_are_read_whole_one_after_the_other() {
-        let mut connection = served(&[
+        let mut connection = served(&[&[
             "HTTP/1.1 200 OK\r\ncontent-le",
             "ngth: 5\r\n\r\nhel",
             "loHTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r",
             "\n2;x=y\r\nde\r\n0\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
-        ])
+        ]])
         .await;
         assert_eq!(connection.send(b"?").await.unwrap(), 200);
         assert_eq!(connection.body, b"hello");
@@ -192,6 +228,20 @@ mod tests {
         assert_eq!(connection.body, b"abcde");
         assert_eq!(connection.send(b"?").await.unwrap(), 204);
         assert!(connection.body.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_server_that_closes_after_each_reply_is_asked_on_a_new_connection() {
+        let mut connection = served(&[
+            &["HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\na"],
+            &["HTTP/1.0 200 OK\r\n\r\nb", "c"],
+            &["HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"],
+        ])
+        .await;
+        for (status, body) in [(200, "a"), (200, "bc"), (204, "")] {
+            assert_eq!(connection.send(b"?").await.unwrap(), status);
+            assert_eq!(connection.body, body.as_bytes());
+        }
     }
 
     #[test]

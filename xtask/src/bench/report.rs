@@ -33,7 +33,7 @@ impl Row {
             p99_most.map(|it| format!("p99 ≤ {it} ms")),
         ];
         let mut measured =
-            format!("{rate:.0}/s, p50 {p50:.2} ms, p99 {p99:.2} ms, max {most:.1} ms");
+            format!("{rate:.1}/s, p50 {p50:.2} ms, p99 {p99:.2} ms, max {most:.1} ms");
         if let Some(error) = &outcome.first_error {
             let error: String = error.chars().take(200).collect();
             measured.push_str(&format!("; {} ERRORS, the first: {error}", outcome.errors));
