@@ -136,7 +136,9 @@ CREATE TABLE subnets (
   enable_dhcp BOOLEAN NOT NULL,
   ipv6_ra_mode VARCHAR(16) NULL,
   ipv6_address_mode VARCHAR(16) NULL,
+  -- As shown: a pool's id or prefix_delegation; pool_id is the reference of the first.
   subnetpool_id VARCHAR(36) NULL,
+  pool_id VARCHAR(36) NULL,
   segment_id VARCHAR(36) NULL,
   dns_publish_fixed_ip BOOLEAN NOT NULL,
   allocation_pools JSONTEXT NOT NULL,
@@ -148,12 +150,13 @@ CREATE TABLE subnets (
   revision_number BIGINT NOT NULL,
   CONSTRAINT pk_subnets PRIMARY KEY (id),
   CONSTRAINT fk_subnets_network FOREIGN KEY (network_id) REFERENCES networks (id),
-  CONSTRAINT fk_subnets_subnetpool FOREIGN KEY (subnetpool_id) REFERENCES subnetpools (id),
+  CONSTRAINT fk_subnets_subnetpool FOREIGN KEY (pool_id) REFERENCES subnetpools (id),
   CONSTRAINT fk_subnets_segment FOREIGN KEY (segment_id) REFERENCES segments (id)
 );
 CREATE INDEX ix_subnets_network ON subnets (network_id);
 CREATE INDEX ix_subnets_project ON subnets (project_id);
 CREATE INDEX ix_subnets_subnetpool ON subnets (subnetpool_id);
+CREATE INDEX ix_subnets_pool ON subnets (pool_id);
 CREATE INDEX ix_subnets_segment ON subnets (segment_id);
 
 CREATE TABLE address_groups (
@@ -204,7 +207,8 @@ CREATE TABLE security_group_rules (
   remote_address_group_id VARCHAR(36) NULL,
   remote_ip_prefix VARCHAR(64) NULL,
   normalized_cidr VARCHAR(64) NULL,
-  description VARCHAR(255) NOT NULL,
+  -- Null for rules made from a template.
+  description VARCHAR(255) NULL,
   -- What the rule permits, written in one way: two rules of a group that permit the same are refused.
   meaning VARCHAR(255) NOT NULL,
   created_at VARCHAR(20) NOT NULL,
@@ -212,8 +216,8 @@ CREATE TABLE security_group_rules (
   revision_number BIGINT NOT NULL,
   CONSTRAINT pk_security_group_rules PRIMARY KEY (id),
   CONSTRAINT uq_security_group_rules_meaning UNIQUE (security_group_id, meaning),
-  CONSTRAINT fk_security_group_rules_group FOREIGN KEY (security_group_id) REFERENCES security_groups (id) ON DELETE CASCADE,
-  CONSTRAINT fk_security_group_rules_remote FOREIGN KEY (remote_group_id) REFERENCES security_groups (id) ON DELETE CASCADE,
+  CONSTRAINT fk_security_group_rules_group FOREIGN KEY (security_group_id) REFERENCES security_groups (id),
+  CONSTRAINT fk_security_group_rules_remote FOREIGN KEY (remote_group_id) REFERENCES security_groups (id),
   CONSTRAINT fk_security_group_rules_addresses FOREIGN KEY (remote_address_group_id) REFERENCES address_groups (id)
 );
 CREATE INDEX ix_security_group_rules_remote ON security_group_rules (remote_group_id);
@@ -234,20 +238,26 @@ CREATE TABLE default_security_group_rules (
   description VARCHAR(255) NOT NULL,
   used_in_default_sg BOOLEAN NOT NULL,
   used_in_non_default_sg BOOLEAN NOT NULL,
-  meaning VARCHAR(255) NOT NULL,
+  -- What the rule permits, where it is used in such groups: each only once.
+  meaning_in_default VARCHAR(255) NULL,
+  meaning_in_non_default VARCHAR(255) NULL,
   created_at VARCHAR(20) NOT NULL,
   updated_at VARCHAR(20) NOT NULL,
   revision_number BIGINT NOT NULL,
   CONSTRAINT pk_default_security_group_rules PRIMARY KEY (id),
-  CONSTRAINT uq_default_security_group_rules_meaning UNIQUE (meaning)
+  CONSTRAINT uq_default_security_group_rules_default UNIQUE (meaning_in_default),
+  CONSTRAINT uq_default_security_group_rules_non_default UNIQUE (meaning_in_non_default)
 );
 
 CREATE TABLE security_groups_default_statefulness (
   id VARCHAR(36) NOT NULL,
-  project_id VARCHAR(255) NOT NULL,
+  -- Null: every project without its own.
+  project_id VARCHAR(255) NULL,
   stateful BOOLEAN NOT NULL,
+  -- The project, '' for null: at most one each.
+  scope VARCHAR(255) NOT NULL,
   CONSTRAINT pk_security_groups_default_statefulness PRIMARY KEY (id),
-  CONSTRAINT uq_security_groups_default_statefulness_project UNIQUE (project_id)
+  CONSTRAINT uq_security_groups_default_statefulness_scope UNIQUE (scope)
 );
 
 CREATE TABLE ports (

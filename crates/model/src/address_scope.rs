@@ -1,6 +1,7 @@
 //! Address scopes: sets of subnet pools whose prefixes do not overlap, so that they can be routed.
 
 use wire::attr::Resource;
+use wire::draft::Draft;
 use wire::fault::{self, Error, Result};
 use wire::resource;
 use wire::row::Row;
@@ -36,12 +37,31 @@ impl Kind for AddressScopes {
         fault::address_scope_not_found(id)
     }
 
-    fn create<'a>(&'a self, call: &'a Call<'a>, ask: &'a wire::draft::Draft) -> Pending<'a, Row> {
+    fn create<'a>(&'a self, call: &'a Call<'a>, ask: &'a Draft) -> Pending<'a, Row> {
         Box::pin(async move {
             let mut row = ask.complete();
             standard::born(call, &mut row);
             standard::insert(call, self, &row).await?;
-            rbac::share(call, "address_scope", &row, ask.asked(at::shared).unwrap_or(false)).await?;
+            rbac::share(call, "address_scope", &row, ask.asked(at::shared).unwrap_or(false))
+                .await?;
+            Ok(row)
+        })
+    }
+
+    fn update<'a>(&'a self, call: &'a Call<'a>, old: &'a Row, ask: &'a Draft) -> Pending<'a, Row> {
+        Box::pin(async move {
+            if let Some(shared) = ask.asked(at::shared) {
+                if old.get(at::shared) && !shared {
+                    return Err(fault::address_scope_update_error(
+                        old.id(),
+                        "'shared' cannot become false, as pools of other projects may be in it",
+                    ));
+                }
+                rbac::set_shared(call, "address_scope", old, shared).await?;
+            }
+            let mut row = ask.applied(old);
+            standard::changed(call, &mut row);
+            standard::update(call, self, old, &row)?;
             Ok(row)
         })
     }
@@ -72,4 +92,3 @@ pub async fn get(call: &Call<'_>, id: Id) -> Result<Row> {
 pub fn ip_version(row: &Row) -> i64 {
     row.value(at::ip_version.index).as_int().unwrap_or(4)
 }
-

@@ -36,6 +36,8 @@ pub struct Agent {
 pub trait Backend: Send + Sync {
     /// How a port is plugged in on a host.
     fn plug(&self, ask: &PlugAsk<'_>) -> Plug;
+    /// Whether a host reaches the segments of a physical network; `None`: of tunnels.
+    fn reaches(&self, host: &str, physical_network: Option<&str>) -> bool;
     /// The agents.
     fn agents(&self) -> Vec<Agent>;
     /// The names of the availability zones of networks.
@@ -48,6 +50,10 @@ pub struct NoBackend;
 impl Backend for NoBackend {
     fn plug(&self, _ask: &PlugAsk<'_>) -> Plug {
         Plug { vif_type: "other", vif_details: serde_json::Map::new(), driver: "none" }
+    }
+
+    fn reaches(&self, _host: &str, _physical_network: Option<&str>) -> bool {
+        true
     }
 
     fn agents(&self) -> Vec<Agent> {

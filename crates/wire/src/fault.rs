@@ -158,4 +158,81 @@ faults! {
     port_binding_already_exists(port_id, host) = 409 "PortBindingAlreadyExists", "Port {port_id} already has a binding on the host {host}.";
     port_binding_not_found(port_id, host) = 404 "PortBindingNotFound", "Port {port_id} has no binding on the host {host}.";
     port_binding_error(port_id, host) = 500 "PortBindingError", "Port {port_id} cannot be plugged in on the host {host}.";
+
+    // Addresses of ports.
+    invalid_ip_for_subnet(ip_address, cidr) = 400 "InvalidIpForSubnet", "'fixed_ips' asks for {ip_address}, which a port cannot have in the subnet {cidr}; it must be in it and be neither the network's nor the broadcast address.";
+    invalid_ip_for_network(ip_address, net_id) = 400 "InvalidIpForNetwork", "'fixed_ips' asks for {ip_address}, which a port cannot have in any subnet of the network {net_id}.";
+    ip_address_already_allocated(ip, subnet_id) = 409 "IpAddressAlreadyAllocated", "The address {ip} of the subnet {subnet_id} is another port's; ask for another one or for none.";
+    allocation_on_auto_address_subnet(ip, subnet_id) = 400 "AllocationOnAutoAddressSubnet", "'fixed_ips' asks for {ip}; ports of the subnet {subnet_id} make their addresses from their MAC addresses, so name the subnet alone.";
+    ip_address_generation_failure(subnets) = 409 "IpAddressGenerationFailure", "No address is left in the allocation pools of {subnets}; delete ports or add a subnet.";
+    ip_address_generation_failure_no_matching_subnet(network_id, service_type) = 409 "IpAddressGenerationFailureNoMatchingSubnet", "No subnet of the network {network_id} has a service type for the device owner '{service_type}'.";
+    fixed_ips_subnets_not_on_same_segment() = 400 "FixedIpsSubnetsNotOnSameSegment", "'fixed_ips' names subnets of different segments; those of a port must be of one.";
+    host_not_connected_to_any_segment(host, network_id) = 409 "HostNotConnectedToAnySegment", "The host {host} reaches no segment of the network {network_id} that has a subnet.";
+    host_not_compatible_with_fixed_ips(host, port_id) = 409 "HostNotCompatibleWithFixedIps", "The host {host} does not reach the segments that the addresses of port {port_id} are of; change 'fixed_ips' too.";
+
+    // Subnets.
+    bad_subnet(why) = 400 "BadRequest", "{why}";
+    subnet_in_use(subnet_id, why) = 409 "SubnetInUse", "Subnet {subnet_id} is in use: {why}.";
+    invalid_allocation_pool(pool) = 400 "InvalidAllocationPool", "The allocation pool {pool} must be of the subnet's IP version and not end before it starts.";
+    out_of_bounds_allocation_pool(pool, subnet_cidr) = 400 "OutOfBoundsAllocationPool", "The allocation pool {pool} has addresses that ports of the subnet {subnet_cidr} cannot have.";
+    overlapping_allocation_pools(pool_1, pool_2) = 409 "OverlappingAllocationPools", "The allocation pools {pool_1} and {pool_2} have addresses in common.";
+    gateway_conflict_with_allocation_pools(ip_address, pool) = 409 "GatewayConflictWithAllocationPools", "The gateway {ip_address} is in the allocation pool {pool}; change one of them.";
+    gateway_ip_in_use(ip_address, port_id) = 409 "GatewayIpInUse", "The gateway {ip_address} is the address of the router port {port_id} and cannot change.";
+    ipam_value_invalid(gateway_ip, cidr) = 409 "IpamValueInvalid", "The gateway {gateway_ip} cannot be the network's or the broadcast address of {cidr}.";
+    dns_name_servers_exhausted(subnet_id, quota) = 400 "DNSNameServersExhausted", "'dns_nameservers' of {subnet_id} can have at most {quota} entries.";
+    host_routes_exhausted(subnet_id, quota) = 400 "HostRoutesExhausted", "'host_routes' of {subnet_id} can have at most {quota} entries.";
+    network_mtu_subnet_conflict(net_id, mtu) = 409 "NetworkMTUSubnetConflict", "The MTU of the network {net_id} must be at least {mtu} for this subnet.";
+    network_ids_dont_match(subnet_network, segment_id) = 400 "NetworkIdsDontMatch", "'segment_id' names {segment_id}, which is not a segment of the network {subnet_network}.";
+    subnets_not_all_associated_with_segments(network_id) = 400 "SubnetsNotAllAssociatedWithSegments", "Either all subnets of the network {network_id} must have a 'segment_id' or none.";
+    subnet_segment_association_change_not_allowed() = 400 "SubnetSegmentAssociationChangeNotAllowed", "'segment_id' of a subnet that has one cannot change.";
+    no_update_subnet_when_multiple_segments_on_network(network_id) = 400 "NoUpdateSubnetWhenMultipleSegmentsOnNetwork", "'segment_id' cannot change, as the network {network_id} has several segments.";
+    network_subnet_pool_affinity() = 400 "NetworkSubnetPoolAffinityError", "All subnets of an IP version on one network must be from the same subnet pool.";
+    network_address_scope_affinity() = 400 "NetworkAddressScopeAffinityError", "All subnets of an IP version on one network must be in the same address scope.";
+
+    // Subnet pools.
+    address_scope_update_error(address_scope_id, why) = 400 "AddressScopeUpdateError", "Address scope {address_scope_id} cannot be changed so: {why}.";
+    subnetpool_not_found(subnetpool_id) = 404 "SubnetPoolNotFound", "There is no subnet pool {subnetpool_id} that this project can use.";
+    subnetpool_delete_error(why) = 400 "SubnetPoolDeleteError", "The subnet pool cannot be deleted: {why}.";
+    subnetpool_quota_exceeded(quota) = 409 "SubnetPoolQuotaExceeded", "The project has used its share of the pool ('default_quota' {quota}); ask for a smaller subnet.";
+    subnet_allocation_error(why) = 409 "SubnetAllocationError", "{why}";
+    min_prefix_subnet_allocation_error(prefixlen, min_prefixlen) = 400 "MinPrefixSubnetAllocationError", "The prefix length {prefixlen} is too short for the pool; it must be at least {min_prefixlen}.";
+    max_prefix_subnet_allocation_error(prefixlen, max_prefixlen) = 400 "MaxPrefixSubnetAllocationError", "The prefix length {prefixlen} is too long for the pool; it must be at most {max_prefixlen}.";
+    empty_subnetpool_prefix_list() = 400 "EmptySubnetPoolPrefixList", "'prefixes' must have at least one network.";
+    prefix_version_mismatch() = 400 "PrefixVersionMismatch", "'prefixes' must be all IPv4 or all IPv6.";
+    illegal_subnetpool_prefix_bounds(prefix_type, prefixlen, relation, base_prefixlen) = 400 "IllegalSubnetPoolPrefixBounds", "'{prefix_type}' is {prefixlen} and must be {relation} {base_prefixlen}.";
+    illegal_subnetpool_prefix_update(why) = 400 "IllegalSubnetPoolPrefixUpdate", "'prefixes' cannot become so: {why}.";
+    illegal_subnetpool_update(why) = 400 "IllegalSubnetPoolUpdate", "The subnet pool cannot be changed so: {why}.";
+    illegal_subnetpool_ip_version(address_scope_id, ip_version) = 400 "IllegalSubnetPoolIpVersionAssociationToAddressScope", "'address_scope_id' names {address_scope_id}, which is for IPv{ip_version} pools.";
+    address_scope_prefix_conflict() = 409 "AddressScopePrefixConflict", "'prefixes' have addresses in common with another pool of the address scope.";
+    onboard_not_authorized() = 403 "NotAuthorized", "Only the owner of a network can onboard its subnets.";
+
+    // Security groups, their rules, and address groups. Clients look for some words of these messages.
+    security_group_not_found(id) = 404 "SecurityGroupNotFound", "There is no security group {id} that this project can use.";
+    security_group_in_use(id) = 409 "SecurityGroupInUse", "Security group {id} is in use by ports; take it from them first.";
+    security_group_conflict(why) = 409 "SecurityGroupConflict", "{why}";
+    security_group_cannot_remove_default() = 409 "SecurityGroupCannotRemoveDefault", "The project's default security group can be deleted only by an administrator.";
+    security_group_cannot_update_default() = 409 "SecurityGroupCannotUpdateDefault", "The project's default security group keeps its name; 'name' cannot be given.";
+    security_group_rule_not_found(id) = 404 "SecurityGroupRuleNotFound", "There is no security group rule {id} that this project can see.";
+    security_group_rule_exists(group) = 409 "SecurityGroupRuleExists", "Security group {group} has a rule that permits the same already.";
+    duplicate_security_group_rule_in_post(place) = 409 "DuplicateSecurityGroupRuleInPost", "The rule at position {place} of the request permits the same as one before it.";
+    security_group_not_single_group_rules() = 400 "SecurityGroupNotSingleGroupRules", "All rules of one request must have the same 'security_group_id'.";
+    security_group_rules_not_single_project() = 400 "SecurityGroupRulesNotSingleProject", "All rules of one request must have the same 'project_id'.";
+    security_group_invalid_port_range() = 400 "SecurityGroupInvalidPortRange", "Both ends of the range must be given, and port_range_min must be <= port_range_max.";
+    security_group_invalid_port_value(port) = 400 "SecurityGroupInvalidPortValue", "Invalid value for port {port}: a port is a number from 1 to 65535.";
+    security_group_invalid_icmp_value(field, attribute, value) = 400 "SecurityGroupInvalidIcmpValue", "Invalid value for ICMP {field}: '{attribute}' must be from 0 to 255, not {value}.";
+    security_group_missing_icmp_type(code) = 400 "SecurityGroupMissingIcmpType", "ICMP type (port-range-min) is missing, which the ICMP code {code} in 'port_range_max' needs.";
+    security_group_protocol_required_with_ports() = 400 "SecurityGroupProtocolRequiredWithPorts", "A rule with 'port_range_min' or 'port_range_max' needs a 'protocol' too.";
+    security_group_invalid_protocol_for_port(protocol) = 400 "SecurityGroupInvalidProtocolForPort", "Rules for the protocol {protocol} have no ports; those for tcp, udp, udplite, sctp, dccp and ICMP can have them.";
+    security_group_ethertype_conflict(ethertype, protocol) = 400 "SecurityGroupEthertypeConflictWithProtocol", "The protocol {protocol} is one of IPv6, so 'ethertype' cannot be {ethertype}.";
+    security_group_rule_parameter_conflict(ethertype, prefix) = 400 "SecurityGroupRuleParameterConflict", "Conflicting value ethertype {ethertype}: 'remote_ip_prefix' {prefix} is of the other IP version.";
+    security_group_multiple_remotes() = 400 "SecurityGroupMultipleRemoteEntites", "A rule can have only one of 'remote_ip_prefix', 'remote_group_id' and 'remote_address_group_id'.";
+    default_security_group_rule_not_found(id) = 404 "DefaultSecurityGroupRuleNotFound", "There is no default security group rule {id}.";
+    default_security_group_rule_exists() = 409 "DefaultSecurityGroupRuleExists", "Another default rule for the same groups permits the same already.";
+    duplicate_default_rule_in_post(place) = 409 "DuplicateDefaultSgRuleInPost", "The default rule at position {place} of the request permits the same as one before it.";
+    default_statefulness_not_found(id) = 404 "SecurityGroupDefaultStatefulnessNotFound", "There is no default statefulness {id} that this project can see.";
+    default_statefulness_exists(project) = 409 "SecurityGroupDefaultStatefulnessAlreadyExists", "There is a default statefulness for {project} already; change that one.";
+    address_group_not_found(id) = 404 "AddressGroupNotFound", "There is no address group {id} that this project can use.";
+    address_group_in_use(id) = 409 "AddressGroupInUse", "Address group {id} is in use by security group rules; delete them first.";
+    addresses_already_exist(id, addresses) = 400 "AddressesAlreadyExist", "Address group {id} has {addresses} already; leave out what it has.";
+    addresses_not_found(id, addresses) = 404 "AddressesNotFound", "Address group {id} does not have {addresses}; name only what it has.";
 }
