@@ -137,6 +137,18 @@ pub trait Kind: Send + Sync {
         })
     }
 
+    /// Makes all that one request asks for. Kinds that can do so with fewer statements than one by one,
+    /// or for which the objects of one request must fit each other, have their own.
+    fn create_all<'a>(&'a self, call: &'a Call<'a>, asks: &'a [Draft]) -> Pending<'a, Vec<Row>> {
+        Box::pin(async move {
+            let mut rows = Vec::with_capacity(asks.len());
+            for ask in asks {
+                rows.push(self.create(call, ask).await?);
+            }
+            Ok(rows)
+        })
+    }
+
     /// Changes one.
     fn update<'a>(&'a self, call: &'a Call<'a>, old: &'a Row, ask: &'a Draft) -> Pending<'a, Row> {
         Box::pin(async move {

@@ -1,22 +1,32 @@
 //! What the things of the Networking API mean: one file per kind, and the rules that several share.
 //! Not here: HTTP, policy, OVN, database drivers.
 
+pub mod address_group;
 pub mod address_scope;
 pub mod agent;
 pub mod availability_zone;
 pub mod backend;
+pub mod binding;
 pub mod check;
 mod computed;
+pub mod default_security_group_rule;
+pub mod default_statefulness;
+pub mod ipam;
 pub mod kind;
 pub mod network;
 pub mod network_ip_availability;
+pub mod port;
 pub mod quota;
 pub mod quota_limits;
 pub mod rbac;
+pub mod security_group;
+pub mod security_group_rule;
 pub mod segment;
 pub mod service_provider;
 pub mod settings;
 pub mod standard;
+pub mod subnet;
+pub mod subnetpool;
 pub mod tag;
 pub mod unit;
 
@@ -27,7 +37,15 @@ use sql::Migration;
 pub static KINDS: &[&dyn Kind] = &[
     &network::Networks,
     &segment::Segments,
+    &subnet::Subnets,
+    &subnetpool::Subnetpools,
+    &port::Ports,
     &address_scope::AddressScopes,
+    &security_group::SecurityGroups,
+    &security_group_rule::SecurityGroupRules,
+    &default_security_group_rule::DefaultSecurityGroupRules,
+    &default_statefulness::DefaultStatefulnesses,
+    &address_group::AddressGroups,
     &rbac::RbacPolicies,
     &network_ip_availability::NetworkIpAvailabilities,
     &agent::Agents,
@@ -36,11 +54,18 @@ pub static KINDS: &[&dyn Kind] = &[
 ];
 
 /// The schema, step by step. A step that was released is never changed.
-pub static MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "networking",
-    sql: include_str!("../schema/0001_networking.sql"),
-}];
+pub static MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "networking",
+        sql: include_str!("../schema/0001_networking.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "default_rules",
+        sql: include_str!("../schema/0002_default_rules.sql"),
+    },
+];
 
 /// The kind of a collection, by its name in bodies (`security_group_rules`).
 pub fn kind(many: &str) -> Option<&'static dyn Kind> {

@@ -54,7 +54,9 @@ impl Draft {
         body: &Json,
         limit: usize,
     ) -> Result<(Vec<Self>, bool)> {
-        let Some(list) = body.get(table.many) else {
+        // A kind whose one and many have the same name tells them apart by the value.
+        let list = body.get(table.many).filter(|list| table.one != table.many || list.is_array());
+        let Some(list) = list else {
             return Self::parse_one(table, Verb::Create, body).map(|draft| (vec![draft], false));
         };
         let Json::Array(items) = list else {

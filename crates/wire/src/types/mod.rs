@@ -15,6 +15,7 @@ pub mod pair;
 pub mod port_range;
 pub mod profile;
 pub mod protocol;
+pub mod reference;
 pub mod route;
 pub mod segment;
 pub mod tags;

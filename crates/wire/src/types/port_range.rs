@@ -17,7 +17,8 @@ impl Wire for PortNumber {
     fn parse(json: &Json) -> Result<Self, String> {
         u16::try_from(i64::parse(json)?)
             .map(Self)
-            .map_err(|_| format!("{} is outside", quoted(json)))
+            // Clients look for these words in the message.
+            .map_err(|_| format!("Invalid value for port {}", quoted(json)))
     }
     fn fault(_: &Json) -> (&'static str, u16) {
         ("SecurityGroupInvalidPortValue", 400)
