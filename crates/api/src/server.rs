@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use hyper::body::Body as HttpBody;
-use identity::{Caller, Identity, Refusal};
+use identity::Identity;
+use identity::caller::{Caller, Refusal};
 use jiff::Timestamp;
 use model::kind::World;
 use policy::enforcer::Enforcer;

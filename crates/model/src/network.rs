@@ -11,6 +11,7 @@ use wire::fault::{self, Error, Result};
 use wire::resource;
 use wire::row::{Record, Row};
 use wire::types::dns::DnsDomain;
+use wire::types::hint::Zones;
 use wire::types::segment::ProviderSegment;
 use wire::types::{Id, Raw, Text};
 use wire::value::Value;
@@ -69,7 +70,7 @@ resource! {
     status: Text<16> = ro().filter().sort();
     subnets: Vec<Id> = ro().child(&SUBNETS);
     shared: bool = rw().flag(false).filter().enforce().policy().sql(rbac::shared!("network"));
-    availability_zone_hints: Vec<Text<255>> = init().list().sort().ext("network_availability_zone");
+    availability_zone_hints: Zones = init().list().sort().ext("network_availability_zone");
     availability_zones: Vec<Text<255>> = ro().computed().ext("network_availability_zone");
     ipv4_address_scope: Option<Id> = ro().sql(scope_of!("4")).ext("address-scope");
     ipv6_address_scope: Option<Id> = ro().sql(scope_of!("6")).ext("address-scope");
@@ -154,8 +155,8 @@ impl Kind for Networks {
             transparency(call, ask, &segments)?;
             row.set(at::mtu, mtu::of_network(call.settings, &segments, ask.or_default(at::mtu))?);
             let external = ask.or_default(at::router_external);
-            row.set(at::is_default, external && ask.or_default(at::is_default));
             only_default(call, &row).await?;
+            row.set(at::is_default, external && ask.or_default(at::is_default));
             standard::insert(call, self, &row).await?;
             for (index, chosen) in (0_i64..).zip(&segments) {
                 segment::store(call, row.id(), chosen, index)?;
@@ -177,6 +178,7 @@ impl Kind for Networks {
             if ask.names(at::mtu) {
                 let segments = provider::of_row(old);
                 let asked = ask.or_default(at::mtu);
+                leave_room_for_ipv6(call, old.id(), asked).await?;
                 row.set(at::mtu, mtu::of_network(call.settings, &segments, asked)?);
                 mark_ports(call, old.id()).await?;
             }
@@ -211,8 +213,11 @@ impl Kind for Networks {
         })
     }
 
-    fn fill(&self, _settings: &Settings, backend: &dyn Backend, rows: &mut [Row]) {
+    fn fill(&self, settings: &Settings, backend: &dyn Backend, rows: &mut [Row]) {
         for row in rows {
+            if !settings.vlan_transparent {
+                row.put(at::vlan_transparent.index, Value::Missing);
+            }
             fill(row, backend);
         }
     }
@@ -253,9 +258,9 @@ fn refuse_unknown_references(call: &Call<'_>, ask: &Draft) -> Result<()> {
         return Err(fault::qos_policy_not_found(policy));
     }
     let zones = call.backend.availability_zones();
-    let asked = ask.asked(at::availability_zone_hints).unwrap_or_default();
+    let asked = ask.asked(at::availability_zone_hints).map(|hints| hints.0).unwrap_or_default();
     match asked.iter().find(|hint| !zones.contains(&hint.0)) {
-        Some(unknown) => Err(fault::availability_zone_not_found(unknown)),
+        Some(unknown) => Err(fault::availability_zone_not_found(&unknown.0)),
         None => Ok(()),
     }
 }
@@ -275,12 +280,28 @@ fn transparency(call: &Call<'_>, ask: &Draft, segments: &[segment::Chosen]) -> R
     if transparent && (!call.settings.vlan_transparent || !carried(kind)) {
         return Err(fault::vlan_transparency(kind));
     }
-    if stacked && (!call.settings.qinq || kind != "vlan") {
-        return Err(fault::bad_request(format!(
-            "'qinq' is possible on networks of the type vlan, where the operator permits it, not {kind}."
-        )));
+    if stacked && kind != "vlan" {
+        return Err(fault::vlan_qinq(kind));
     }
     Ok(())
+}
+
+/// IPv6 needs an MTU that IPv4 does not.
+async fn leave_room_for_ipv6(call: &Call<'_>, network_id: Id, asked: i64) -> Result<()> {
+    if asked == 0 || asked >= mtu::MTU_MIN_IPV6 {
+        return Ok(());
+    }
+    let six = call
+        .tx
+        .rows(
+            "SELECT id FROM subnets WHERE network_id = ? AND ip_version = 6 LIMIT 1",
+            &[Value::text(network_id.to_string())],
+        )
+        .await?;
+    match six.first().and_then(|row| row.first()).and_then(Value::as_text) {
+        Some(_) => Err(fault::network_mtu_subnet_conflict(network_id, mtu::MTU_MIN_IPV6)),
+        None => Ok(()),
+    }
 }
 
 /// There is one default external network at most.

@@ -7,6 +7,7 @@ use wire::draft::Draft;
 use wire::fault::{self, Error, Result};
 use wire::resource;
 use wire::row::Row;
+use wire::types::hint::TargetProject;
 use wire::types::{Id, Text};
 use wire::value::Value;
 
@@ -41,9 +42,8 @@ resource! {
     object_type: Text<255> = init().filter().enforce();
     object_id: Id = init().filter().enforce();
     action: Text<255> = init().filter().enforce();
-    target_project: Text<255> = rw().unset().filter().enforce().policy();
-    /// PARITY: the older name of the same attribute.
-    target_tenant: Text<255> = rw().unset().filter().enforce().policy().sql("t.target_project");
+    /// A project, or `*` for all of them.
+    target_project: TargetProject = rw().filter().enforce().policy().wire("target_tenant");
 }
 
 /// Other projects may use the object.
@@ -127,18 +127,12 @@ impl Kind for RbacPolicies {
 
     fn create<'a>(&'a self, call: &'a Call<'a>, ask: &'a Draft) -> Pending<'a, Row> {
         Box::pin(async move {
-            let target = target(ask)?.ok_or_else(|| {
-                fault::bad_request(
-                    "A rbac policy needs 'target_project', which must be a project's id or *.",
-                )
-            })?;
             let object = object(call, ask).await?;
             let mut row = ask.complete();
-            row.set(at::target_project, target);
             standard::born(call, &mut row);
             standard::insert(call, self, &row).await?.or(
                 "uq_rbac_policies_entry",
-                fault::duplicate_rbac_policy(object.id(), row.get(at::target_project)),
+                fault::duplicate_rbac_policy(object.id(), row.get(at::target_project).0),
             );
             became_external(call, &row);
             Ok(row)
@@ -148,21 +142,21 @@ impl Kind for RbacPolicies {
     fn update<'a>(&'a self, call: &'a Call<'a>, old: &'a Row, ask: &'a Draft) -> Pending<'a, Row> {
         Box::pin(async move {
             let mut row = old.clone();
-            let Some(target) = target(ask)? else {
+            let Some(target) = ask.asked(at::target_project) else {
                 return Ok(row);
             };
             let policy = RbacPolicy::load_of(old);
-            if target != policy.target_project && target.as_str() != "*" {
-                may_withdraw(call, &policy, Some(target.as_str())).await?;
+            if target != policy.target_project && !target.is_all() {
+                may_withdraw(call, &policy, Some(&target.0)).await?;
             }
             call.tx
                 .exec(
                     "UPDATE rbac_policies SET target_project = ? WHERE id = ?",
-                    vec![Value::text(target.as_str()), Value::text(policy.id.to_string())],
+                    vec![Value::text(&*target.0), Value::text(policy.id.to_string())],
                 )
                 .or(
                     "uq_rbac_policies_entry",
-                    fault::duplicate_rbac_policy(policy.object_id, &target),
+                    fault::duplicate_rbac_policy(policy.object_id, &target.0),
                 );
             row.set(at::target_project, target);
             Ok(row)
@@ -187,17 +181,6 @@ impl Kind for RbacPolicies {
 impl RbacPolicy {
     fn load_of(row: &Row) -> Self {
         <Self as wire::row::Record>::load(row)
-    }
-}
-
-/// Whom an entry is for, under either name.
-fn target(ask: &Draft) -> Result<Option<Text<255>>> {
-    let (new, old) = (ask.asked(at::target_project), ask.asked(at::target_tenant));
-    match (new, old) {
-        (Some(new), Some(old)) if new != old => Err(fault::bad_request(
-            "'target_project' and 'target_tenant' are two names of one attribute and must be equal.",
-        )),
-        (new, old) => Ok(new.or(old)),
     }
 }
 
@@ -236,7 +219,7 @@ async fn may_withdraw(call: &Call<'_>, policy: &RbacPolicy, instead: Option<&str
     let Some(object) = call.tx.find(table, &call.everything(), policy.object_id).await? else {
         return Ok(());
     };
-    let left = stranded(call, kind, &object, policy.target_project.as_str(), instead).await?;
+    let left = stranded(call, kind, &object, &policy.target_project.0, instead).await?;
     if left.is_empty() {
         return Ok(());
     }

@@ -34,8 +34,6 @@ pub struct Settings {
     pub geneve_max_header_size: i64,
     /// Networks may be asked to be VLAN transparent.
     pub vlan_transparent: bool,
-    /// Networks may be asked for QinQ.
-    pub qinq: bool,
     /// The domain of ports' names, with or without a dot at its end.
     pub dns_domain: String,
     /// Availability zones for networks that name none.
@@ -86,7 +84,6 @@ impl Default for Settings {
             physical_network_mtus: BTreeMap::new(),
             geneve_max_header_size: 38,
             vlan_transparent: false,
-            qinq: false,
             dns_domain: "openstacklocal".into(),
             default_availability_zones: Vec::new(),
             quotas: quotas.iter().map(|(name, limit)| ((*name).to_owned(), *limit)).collect(),

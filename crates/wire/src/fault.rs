@@ -131,6 +131,7 @@ faults! {
     external_network_in_use(net_id) = 409 "ExternalNetworkInUse", "Network {net_id} is in use as an external network and must stay external.";
     default_external_network_exists(net_id) = 409 "DefaultExternalNetworkExists", "Network {net_id} is the default external network already; there can be one.";
     vlan_transparency(network_type) = 400 "VlanTransparencyDriverError", "Networks of the type {network_type} cannot be VLAN transparent here.";
+    vlan_qinq(network_type) = 400 "VlanQinqDriverError", "Networks of the type {network_type} cannot carry stacked VLANs; those of the type vlan can.";
     no_network_available() = 503 "NoNetworkAvailable", "No segment is left in the ranges for networks of projects.";
     vlan_id_in_use(vlan_id, physical_network) = 409 "VlanIdInUse", "VLAN {vlan_id} of the physical network {physical_network} is in use.";
     flat_network_in_use(physical_network) = 409 "FlatNetworkInUse", "The physical network {physical_network} already has a flat network.";

@@ -8,6 +8,9 @@ use crate::settings::Settings;
 /// The smallest MTU that IPv4 permits.
 const MTU_MIN: i64 = 68;
 
+/// The smallest MTU that IPv6 permits.
+pub const MTU_MIN_IPV6: i64 = 1280;
+
 /// The IPv4 header in front of every tunnelled packet.
 const IP_HEADER: i64 = 20;
 /// What VXLAN adds behind the IP header.

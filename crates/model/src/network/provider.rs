@@ -41,6 +41,12 @@ pub fn wanted(ask: &Draft) -> Result<Vec<ProviderSegment>> {
         physical_network: ask.asked(at::physical_network).flatten(),
         segmentation_id: ask.asked(at::segmentation_id).flatten(),
     };
+    if ask.asked(at::network_type) == Some(None) {
+        return Err(fault::bad_request("'provider:network_type' must be a text, not null."));
+    }
+    if ask.asked(at::segments) == Some(None) {
+        return Err(fault::bad_request("'segments' must be a list, not null."));
+    }
     let many = ask.asked(at::segments).flatten().unwrap_or_default();
     if one != ProviderSegment::default() {
         if !many.is_empty() {
@@ -182,7 +188,12 @@ fn check_vlan(settings: &Settings, physical: Option<&str>, id: Option<i64>) -> R
 }
 
 fn check_tunnel(kind: &str, id: i64) -> Result<()> {
-    let most = if kind == "gre" { 4_294_967_295 } else { 16_777_215 };
+    let most = match kind {
+        "gre" => 4_294_967_295,
+        // PARITY: OVN keeps the rest for its own tunnels.
+        "geneve" => 16_711_680,
+        _ => 16_777_215,
+    };
     if (1..=most).contains(&id) {
         return Ok(());
     }
