@@ -27,10 +27,14 @@ impl Row {
         Self { table, values: vec![Value::Missing; table.attrs.len()] }
     }
 
-    /// The attribute's value. One that is missing or does not convert reads as empty and is reported,
+    /// The attribute's value. One that does not convert reads as empty and is reported,
     /// so that a single damaged column never makes a record unreadable.
     pub fn get<T: Wire>(&self, at: At<T>) -> T {
         let value = self.value(at.index);
+        if value.is_missing() {
+            // Not read, or computed: nothing is damaged.
+            return T::empty();
+        }
         T::load(value).unwrap_or_else(|| {
             let id = self.values.first().and_then(|id| id.as_text()).unwrap_or("");
             tracing::warn!(
