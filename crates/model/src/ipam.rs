@@ -1,6 +1,6 @@
-//! Which addresses ports have: the one place where an address is chosen, taken and given back. That an
-//! address belongs to one port is the unique key of `ip_allocations`; what is read before only makes a
-//! collision unlikely. Not here: subnets (`subnet`), ports (`port`).
+//! Which addresses ports have: the one place where an address is chosen, taken and given back. That
+//! an address belongs to one port is the unique key of `ip_allocations`; what is read before only
+//! makes a collision unlikely. Not here: subnets (`subnet`), ports (`port`).
 
 pub mod candidate;
 pub mod owner;
@@ -59,15 +59,16 @@ pub struct Taken {
     new: Vec<(FixedIp, bool)>,
 }
 
-/// Chooses the addresses of a new port and takes them. The port's row must have been buffered before;
-/// where it comes later, as `ip_allocation` is one of its columns, use [`choose`] and then [`keep`].
+/// Chooses the addresses of a new port and takes them. The port's row must have been buffered
+/// before; where it comes later, as `ip_allocation` is one of its columns, use [`choose`] and then
+/// [`keep`].
 ///
 /// `ask`: what the caller asked for; `None`: nothing, so that he gets one address of each family.
 ///
 /// # Errors
 /// `IpAddressGenerationFailure`, `IpAddressAlreadyAllocated`, `InvalidIpForSubnet`,
-/// `InvalidIpForNetwork`, `AllocationOnAutoAddressSubnet`, `SubnetNotFound`, `InvalidInput` and those of
-/// [`candidate::offer`].
+/// `InvalidIpForNetwork`, `AllocationOnAutoAddressSubnet`, `SubnetNotFound`, `InvalidInput` and
+/// those of [`candidate::offer`].
 pub async fn take(call: &Call<'_>, seat: &Seat, ask: Option<&[FixedIpAsk]>) -> Result<Taken> {
     let taken = choose(call, seat, ask).await?;
     keep(call, seat.port_id, &taken);
@@ -79,7 +80,6 @@ pub async fn take(call: &Call<'_>, seat: &Seat, ask: Option<&[FixedIpAsk]>) -> R
 /// # Errors
 /// As [`take`].
 pub async fn choose(call: &Call<'_>, seat: &Seat, ask: Option<&[FixedIpAsk]>) -> Result<Taken> {
-    limit(call, ask)?;
     let subnets = candidate::of_network(call, seat.network_id).await?;
     let offer =
         candidate::offer(&subnets, seat, ask, |name| call.backend.reaches(&seat.host, name))?;
@@ -97,11 +97,8 @@ pub async fn choose(call: &Call<'_>, seat: &Seat, ask: Option<&[FixedIpAsk]>) ->
         Some(ask) => {
             known(call, &subnets, ask).await?;
             let mut wants = plan::asked(&subnets, &eligible, seat, ask)?;
-            for one in plan::automatic(&subnets, &eligible, seat, &[]) {
-                if !wants.contains(&one) {
-                    wants.push(one);
-                }
-            }
+            // PARITY: who asks for the address that he makes himself is told that it is taken.
+            wants.extend(plan::automatic(&subnets, &eligible, seat, &[]));
             wants
         }
     };
@@ -139,9 +136,10 @@ pub fn keep(call: &Call<'_>, port_id: Id, taken: &Taken) {
     }
 }
 
-/// Changes the addresses of a port to what is asked: keeps what stays, adds, removes. Where nothing is
-/// asked, does what follows from a new MAC address or host: addresses that the MAC address makes are made
-/// anew, deferred ones are chosen, and those that stay must be of segments that the host reaches.
+/// Changes the addresses of a port to what is asked: keeps what stays, adds, removes. Where nothing
+/// is asked, does what follows from a new MAC address or host: addresses that the MAC address makes
+/// are made anew, deferred ones are chosen, and those that stay must be of segments that the host
+/// reaches.
 ///
 /// `have`: the addresses that it has, as [`of_port`] gives them.
 ///
@@ -153,7 +151,6 @@ pub async fn change(
     have: &[FixedIp],
     ask: Option<&[FixedIpAsk]>,
 ) -> Result<Taken> {
-    limit(call, ask)?;
     let ip_allocation = allocation(call, seat.port_id).await?;
     if ask.is_none() && have.is_empty() && ip_allocation == DEFERRED && !seat.host.is_empty() {
         let taken = Taken { ip_allocation, ..choose(call, seat, None).await? };
@@ -276,17 +273,8 @@ fn fixed_ip(row: &[Value]) -> Option<FixedIp> {
     }
 }
 
-fn limit(call: &Call<'_>, ask: Option<&[FixedIpAsk]>) -> Result<()> {
-    let most = call.settings.max_fixed_ips_per_port;
-    match ask.map(<[FixedIpAsk]>::len).filter(|asked| *asked > most) {
-        Some(asked) => Err(fault::invalid_input(format!(
-            "'fixed_ips' asks for {asked} addresses; a port can have at most {most}."
-        ))),
-        None => Ok(()),
-    }
-}
-
-/// A subnet that is asked for and is not of the network must at least be one that the caller can see.
+/// A subnet that is asked for and is not of the network must at least be one that the caller can
+/// see.
 async fn known(call: &Call<'_>, subnets: &[Candidate], ask: &[FixedIpAsk]) -> Result<()> {
     for id in ask.iter().filter_map(|asked| asked.subnet_id) {
         if subnets.iter().all(|subnet| subnet.id != id) {

@@ -29,7 +29,8 @@ use crate::unit::Unit;
 resource! {
     /// Some addresses of a network.
     Subnet = Resource::of("subnet", "subnets").taggable().visible(concat!(
-        // PARITY: a network that is shared with a project, or is a way outside for it, shows its subnets.
+        // PARITY: a network that is shared with a project, or is a way outside for it, shows its
+        // subnets.
         "(t.project_id = :project OR EXISTS (SELECT 1 FROM rbac_policies r ",
         "WHERE r.object_id = t.network_id AND r.object_type = 'network' ",
         "AND r.target_project IN (:project, '*')))"

@@ -20,7 +20,9 @@ use wire::types::words::IpVersion;
 use wire::types::{Id, Text};
 use wire::value::Value;
 
-use crate::kind::{Call, Kind, Pending};
+use crate::backend::Backend;
+use crate::kind::{Call, Kind, Pending, Verbs};
+use crate::settings::Settings;
 use crate::{rbac, standard};
 use bounds::Bounds;
 use prefix_set::PrefixSet;
@@ -64,8 +66,24 @@ impl Kind for Subnetpools {
         Some("subnetpool")
     }
 
+    fn verbs(&self) -> Verbs {
+        Verbs { bulk: false, ..Verbs::ALL }
+    }
+
     fn not_found(&self, id: &str) -> Error {
         fault::subnetpool_not_found(id)
+    }
+
+    // PARITY: the lengths are kept as numbers and shown as texts.
+    fn fill(&self, _settings: &Settings, _backend: &dyn Backend, rows: &mut [Row]) {
+        for row in rows {
+            for at in [at::default_prefixlen, at::min_prefixlen, at::max_prefixlen] {
+                if let Value::Int(length) = row.value(at.index) {
+                    let shown = Value::Text(length.to_string());
+                    row.put(at.index, shown);
+                }
+            }
+        }
     }
 
     fn create<'a>(&'a self, call: &'a Call<'a>, ask: &'a Draft) -> Pending<'a, Row> {
@@ -162,7 +180,18 @@ fn compact(prefixes: &[Cidr]) -> Result<(IpVersion, Vec<Cidr>)> {
     Ok((if version == 4 { IpVersion::V4 } else { IpVersion::V6 }, set.cidrs()))
 }
 
+/// PARITY: a pool without a quota is made by not naming it.
+fn refuse_null_quota(ask: &Draft) -> Result<()> {
+    match ask.asked(at::default_quota) {
+        Some(None) => {
+            Err(fault::invalid_input("'default_quota' must be a whole number, not null."))
+        }
+        _ => Ok(()),
+    }
+}
+
 async fn create(call: &Call<'_>, ask: &Draft) -> Result<Row> {
+    refuse_null_quota(ask)?;
     let (version, prefixes) = compact(&ask.or_default(at::prefixes))?;
     let bounds = Bounds::of(
         version.number(),
@@ -188,21 +217,12 @@ async fn create(call: &Call<'_>, ask: &Draft) -> Result<Row> {
 }
 
 async fn update(call: &Call<'_>, old: &Row, ask: &Draft) -> Result<Row> {
+    refuse_null_quota(ask)?;
     let have = Subnetpool::load(old);
     let mut row = ask.applied(old);
     standard::changed(call, &mut row);
     if let Some(asked) = ask.asked(at::prefixes) {
-        let (version, prefixes) = compact(&asked)?;
-        let left: PrefixSet = have.prefixes.iter().copied().collect();
-        if version != have.ip_version
-            || !prefixes.iter().copied().collect::<PrefixSet>().includes(&left)
-        {
-            return Err(fault::illegal_subnetpool_prefix_update(
-                "they must include the prefixes that the pool has; the action remove_prefixes \
-                 takes prefixes away",
-            ));
-        }
-        row.set(at::prefixes, prefixes);
+        row.set(at::prefixes, grown(&have, &asked)?);
     }
     let count = |asked: Option<Count>, have: Count| Some(asked.unwrap_or(have));
     let bounds = Bounds::of(
@@ -222,6 +242,19 @@ async fn update(call: &Call<'_>, old: &Row, ask: &Draft) -> Result<Row> {
         .or("uq_subnetpools_default", another_default(have.ip_version))
         .or("fk_subnetpools_address_scope", Error::Retry("the address scope has been deleted"));
     Ok(row)
+}
+
+/// The asked prefixes, which must have all of what the pool has.
+fn grown(have: &Subnetpool, asked: &[Cidr]) -> Result<Vec<Cidr>> {
+    let before: PrefixSet = have.prefixes.iter().copied().collect();
+    let after: PrefixSet = asked.iter().copied().collect();
+    if !after.includes(&before) {
+        return Err(fault::illegal_subnetpool_prefix_update(
+            "they must include the prefixes that the pool has; the action remove_prefixes takes \
+             prefixes away",
+        ));
+    }
+    compact(asked).map(|(_, prefixes)| prefixes)
 }
 
 fn complete(row: &mut Row, version: IpVersion, bounds: Bounds) {

@@ -1,5 +1,5 @@
-//! `Candidate`: a subnet as the choice of addresses sees it, and which subnets a port may have addresses
-//! of. Not here: the choice itself.
+//! `Candidate`: a subnet as the choice of addresses sees it, and which subnets a port may have
+//! addresses of. Not here: the choice itself.
 
 use wire::attr::Wire;
 use wire::fault::{self, Error, Result};
@@ -148,14 +148,15 @@ impl Candidate {
             return *ip != self.cidr.first() && *ip != self.cidr.last();
         }
         // Routers may answer at the subnet-router anycast address.
-        *ip != self.cidr.first() || owner::is_router_port(device_owner)
+        // PARITY: and so may ports without a device owner (neutron.ipam.utils.check_subnet_ip).
+        *ip != self.cidr.first() || device_owner.is_empty() || owner::is_router_port(device_owner)
     }
 }
 
 /// Which subnets a port may have addresses of.
 ///
-/// `ask`: what was asked of addresses; `None`: nothing. `reached`: whether the port's host reaches a
-/// physical network.
+/// `ask`: what was asked of addresses; `None`: nothing. `reached`: whether the port's host reaches
+/// a physical network.
 ///
 /// # Errors
 /// `FixedIpsSubnetsNotOnSameSegment`, `HostNotConnectedToAnySegment`,

@@ -1,4 +1,5 @@
-//! What a port is to get, before any address is looked up: pure. Not here: whether it is free (`ipam`).
+//! What a port is to get, before any address is looked up: pure. Not here: whether it is free
+//! (`ipam`).
 
 use wire::fault::{self, Result};
 use wire::types::Id;
@@ -52,8 +53,8 @@ pub fn unasked(subnets: &[Candidate], eligible: &[usize], seat: &Seat) -> Vec<Wa
     wants
 }
 
-/// The addresses that a port's MAC address makes in the subnets where hosts make theirs. Routers make
-/// none.
+/// The addresses that a port's MAC address makes in the subnets where hosts make theirs. Routers
+/// make none.
 pub fn automatic(
     subnets: &[Candidate],
     eligible: &[usize],
@@ -123,8 +124,8 @@ fn subnet_of(
         (Some(id), ip) => {
             let Some((place, subnet)) = places.find(|(_, subnet)| subnet.id == id) else {
                 return Err(fault::invalid_input(format!(
-                    "'fixed_ips' names the subnet {id}, of which a port of device owner '{}' on the \
-                     network {} cannot have addresses.",
+                    "'fixed_ips' names the subnet {id}, of which a port of device owner '{}' on \
+                     the network {} cannot have addresses.",
                     seat.device_owner, seat.network_id
                 )));
             };
@@ -143,8 +144,8 @@ fn subnet_of(
     }
 }
 
-/// Compares what a port has with what is asked: an asked address stays, an asked subnet keeps an address
-/// of it; the rest goes, but for addresses that hosts make themselves.
+/// Compares what a port has with what is asked: an asked address stays, an asked subnet keeps an
+/// address of it; the rest goes, but for addresses that hosts make themselves.
 pub fn changes(
     subnets: &[Candidate],
     seat: &Seat,
@@ -345,7 +346,8 @@ mod tests {
             }
             // Nothing goes from a subnet of which another address is added without being named.
             for added in changes.add.iter().filter(|ask| ask.ip_address.is_none()) {
-                prop_assert!(changes.remove.iter().all(|gone| Some(gone.subnet_id) != added.subnet_id));
+                let elsewhere = |gone: &FixedIp| Some(gone.subnet_id) != added.subnet_id;
+                prop_assert!(changes.remove.iter().all(elsewhere));
             }
         }
     }

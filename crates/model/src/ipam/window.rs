@@ -84,8 +84,8 @@ pub fn free(pools: &[IpRange], taken: &BTreeSet<Ip>) -> u128 {
     size(pools).saturating_sub(used as u128)
 }
 
-/// The address at this rank among those that are not taken. Looks at each taken one at most once and
-/// never lists the free ones.
+/// The address at this rank among those that are not taken. Looks at each taken one at most once
+/// and never lists the free ones.
 pub fn nth_free(pools: &[IpRange], taken: &BTreeSet<Ip>, rank: u128) -> Option<Ip> {
     let mut rank = rank;
     for pool in pools {

@@ -22,7 +22,8 @@ struct Member {
     subnets: Vec<Id>,
 }
 
-/// Gives each port of the network that can be in the new subnet the address that its MAC address makes.
+/// Gives each port of the network that can be in the new subnet the address that its MAC address
+/// makes.
 ///
 /// # Errors
 /// Those of the database; [`Error::Retry`] where a port goes meanwhile.
@@ -64,7 +65,8 @@ fn add(call: &Call<'_>, port_id: Id, subnet_id: Id, ip: &Value, place: usize) {
     let moved = || Error::Retry("a port of the network has changed");
     call.tx
         .exec(
-            "INSERT INTO ip_allocations (subnet_id, ip_address, port_id, place) VALUES (?, ?, ?, ?)",
+            "INSERT INTO ip_allocations (subnet_id, ip_address, port_id, place) \
+             VALUES (?, ?, ?, ?)",
             vec![subnet_id.store(), ip.clone(), port_id.store(), Value::Int(place as i64)],
         )
         .or("pk_ip_allocations", moved())

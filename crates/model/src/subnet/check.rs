@@ -1,5 +1,5 @@
-//! What a subnet may be: the rules that need nothing but what is asked. Not here: its neighbours on the
-//! network (`subnet/place`), its pools and gateway (`subnet/pools`).
+//! What a subnet may be: the rules that need nothing but what is asked. Not here: its neighbours on
+//! the network (`subnet/place`), its pools and gateway (`subnet/pools`).
 
 use wire::fault::{self, Result};
 use wire::types::cidr::Cidr;

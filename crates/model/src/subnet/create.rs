@@ -1,5 +1,5 @@
-//! How a subnet comes into being: where its addresses come from, then its gateway and pools, then its
-//! place on the network.
+//! How a subnet comes into being: where its addresses come from, then its gateway and pools, then
+//! its place on the network.
 
 use wire::attr::Wire;
 use wire::draft::Draft;

@@ -1,5 +1,6 @@
-//! A subnet among the others of its network: no overlap, one pool or one address scope, all or none with
-//! segments. Read before a change that advances the network's generation, so that it still holds after.
+//! A subnet among the others of its network: no overlap, one pool or one address scope, all or none
+//! with segments. Read before a change that advances the network's generation, so that it still
+//! holds after.
 
 use std::collections::BTreeSet;
 
@@ -41,8 +42,9 @@ pub async fn of_network(call: &Call<'_>, network_id: Id) -> Result<Vec<Neighbour
     let rows = call
         .tx
         .rows(
-            "SELECT s.id, s.cidr, s.subnetpool_id, p.address_scope_id, s.segment_id, s.service_types \
-             FROM subnets s LEFT JOIN subnetpools p ON p.id = s.pool_id WHERE s.network_id = ?",
+            "SELECT s.id, s.cidr, s.subnetpool_id, p.address_scope_id, s.segment_id, \
+             s.service_types FROM subnets s LEFT JOIN subnetpools p ON p.id = s.pool_id \
+             WHERE s.network_id = ?",
             &[network_id.store()],
         )
         .await?;
@@ -138,8 +140,8 @@ pub fn segments(
     Ok(())
 }
 
-/// Checks that a subnet may change its segment: it is the only one of its network and has had none, and
-/// the network has one segment.
+/// Checks that a subnet may change its segment: it is the only one of its network and has had none,
+/// and the network has one segment.
 ///
 /// # Errors
 /// `SubnetsNotAllAssociatedWithSegments`, `SubnetSegmentAssociationChangeNotAllowed`,

@@ -1,12 +1,12 @@
-//! Allocation pools and gateways: pure rules about which addresses of a network are whose. Not here:
-//! choosing one for a port (`ipam`).
+//! Allocation pools and gateways: pure rules about which addresses of a network are whose. Not
+//! here: choosing one for a port (`ipam`).
 
 use wire::fault::{self, Result};
 use wire::types::cidr::{Cidr, IpRange};
 use wire::types::ip::Ip;
 
-/// The gateway of a subnet for which none is asked: the first address, which in IPv6 is the routers'
-/// anycast address.
+/// The gateway of a subnet for which none is asked: the first address, which in IPv6 is the
+/// routers' anycast address.
 pub fn default_gateway(cidr: &Cidr) -> Ip {
     if cidr.version() == 6 { cidr.first() } else { second(cidr) }
 }
@@ -18,8 +18,8 @@ pub fn second(cidr: &Cidr) -> Ip {
     first.bits().checked_add(1).and_then(|bits| first.with_bits(bits)).unwrap_or(first)
 }
 
-/// True for a gateway that no host can have: IPv4's network and broadcast addresses. One outside of the
-/// subnet is taken to be on the link.
+/// True for a gateway that no host can have: IPv4's network and broadcast addresses. One outside of
+/// the subnet is taken to be on the link.
 pub fn is_bad_gateway(cidr: &Cidr, gateway: &Ip) -> bool {
     cidr.version() == 4 && (*gateway == cidr.first() || *gateway == cidr.last())
 }
@@ -58,7 +58,8 @@ pub fn default_pools(cidr: &Cidr, gateway: Option<Ip>) -> Vec<IpRange> {
     before.into_iter().chain(after).collect()
 }
 
-/// Checks asked pools: each of the subnet and the right way round, no two with an address in common.
+/// Checks asked pools: each of the subnet and the right way round, no two with an address in
+/// common.
 ///
 /// # Errors
 /// `InvalidAllocationPool`, `OutOfBoundsAllocationPool`, `OverlappingAllocationPools`.

@@ -13,8 +13,8 @@ use crate::kind::Call;
 use crate::network::{self, Network};
 use crate::standard;
 
-/// Removes a subnet. Addresses of DHCP and other ports of the server are removed, and in subnets where
-/// hosts make their addresses those of all ports but routers'; the ports stay, as in Neutron.
+/// Removes a subnet. Addresses of DHCP and other ports of the server are removed, and in subnets
+/// where hosts make their addresses those of all ports but routers'; the ports stay, as in Neutron.
 ///
 /// # Errors
 /// `SubnetInUse`.

@@ -54,8 +54,8 @@ pub async fn remove_prefixes(call: &Call<'_>, row: &Row, body: &Json) -> Result<
 /// `PUT …/onboard_network_subnets`: the subnets of a network become the pool's.
 ///
 /// # Errors
-/// `InvalidInput`, `NetworkNotFound`, `NotAuthorized`, `IllegalSubnetPoolUpdate` and those of address
-/// scopes.
+/// `InvalidInput`, `NetworkNotFound`, `NotAuthorized`, `IllegalSubnetPoolUpdate` and those of
+/// address scopes.
 pub async fn onboard(call: &Call<'_>, row: &Row, body: &Json) -> Result<Json> {
     let Some(network_id) = body.get("network_id").filter(|given| !given.is_null()) else {
         return Err(fault::invalid_input("'network_id' must be the UUID of a network."));

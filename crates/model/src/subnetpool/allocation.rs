@@ -1,5 +1,5 @@
-//! Networks of subnets from a pool: cut by length or taken by name, so that no two overlap and no project
-//! passes its share. Two that race both advance the pool's generation, and one begins anew.
+//! Networks of subnets from a pool: cut by length or taken by name, so that no two overlap and no
+//! project passes its share. Two that race both advance the pool's generation, and one begins anew.
 
 use wire::attr::Wire;
 use wire::fault::{self, Error, Result};

@@ -1,5 +1,5 @@
-//! `PrefixSet`: the addresses of a pool as a set, with the arithmetic that pools need: pure. It is kept as
-//! ranges that neither touch nor overlap, and shown as the fewest networks.
+//! `PrefixSet`: the addresses of a pool as a set, with the arithmetic that pools need: pure. It is
+//! kept as ranges that neither touch nor overlap, and shown as the fewest networks.
 
 use wire::types::cidr::{Cidr, IpRange};
 use wire::types::ip::Ip;
@@ -104,7 +104,8 @@ fn network(first: &Ip, length: u8) -> Option<Cidr> {
     ipnet::IpNet::new(first.0, length).ok().map(Cidr)
 }
 
-/// The fewest networks that make up a range: again and again the largest that begins where it begins.
+/// The fewest networks that make up a range: again and again the largest that begins where it
+/// begins.
 fn cidrs_of(range: &IpRange) -> Vec<Cidr> {
     let width = if range.start.version() == 4 { 32u8 } else { 128 };
     let mut cidrs = Vec::new();
@@ -195,7 +196,9 @@ mod tests {
         }
 
         #[test]
-        fn cutting_gives_each_network_once_until_nothing_fits(given in cidrs(), length in 26u8..=32) {
+        fn cutting_gives_each_network_once_until_nothing_fits(
+            given in cidrs(), length in 26u8..=32
+        ) {
             let mut left: PrefixSet = given.iter().copied().collect();
             let whole = left.clone();
             let mut cut = Vec::new();

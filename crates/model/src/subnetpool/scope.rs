@@ -1,4 +1,5 @@
-//! Subnet pools in address scopes: of one IP version, none overlapping another, no network half in one.
+//! Subnet pools in address scopes: of one IP version, none overlapping another, no network half in
+//! one.
 
 use wire::attr::Wire;
 use wire::fault::{self, Result};
@@ -40,8 +41,8 @@ pub async fn check(call: &Call<'_>, pool: &Subnetpool) -> Result<()> {
     Ok(())
 }
 
-/// Holds the scope until the end of the transaction, so that pools that come to it at the same time are
-/// compared with each other.
+/// Holds the scope until the end of the transaction, so that pools that come to it at the same time
+/// are compared with each other.
 async fn lock(call: &Call<'_>, scope: &Row) -> Result<()> {
     let sql = "UPDATE address_scopes SET ip_version = ip_version WHERE id = ?";
     let held = call.tx.run(sql, &[scope.id().store()]).await?;
