@@ -11,7 +11,7 @@ use wire::query::{Filter, Query};
 use wire::resource;
 use wire::row::Row;
 use wire::show::{self, Mask};
-use wire::types::cidr::Cidr;
+use wire::types::cidr::{Cidr, Prefix};
 use wire::types::list::MOST_ENTRIES;
 use wire::types::name::Name;
 use wire::types::reference::Reference;
@@ -130,7 +130,8 @@ fn addresses_of(body: &Json) -> Result<BTreeSet<Cidr>> {
     if list.len() > MOST_ENTRIES {
         return Err(refuse(format!("it has {} entries", list.len())));
     }
-    list.iter().map(|address| Cidr::parse(address).map_err(refuse)).collect()
+    let read = |address: &Json| Prefix::parse(address).map(|prefix| prefix.cidr()).map_err(refuse);
+    list.iter().map(read).collect()
 }
 
 fn names<'a>(addresses: impl Iterator<Item = &'a Cidr>) -> String {

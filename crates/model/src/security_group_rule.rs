@@ -115,9 +115,8 @@ impl Kind for SecurityGroupRules {
 
     fn delete<'a>(&'a self, call: &'a Call<'a>, old: &'a Row) -> Pending<'a, ()> {
         Box::pin(async move {
-            standard::remove(call, self, old).await?;
             touch(call, old.get(at::security_group_id).as_str());
-            Ok(())
+            standard::remove(call, self, old).await
         })
     }
 
@@ -160,12 +159,13 @@ async fn create(call: &Call<'_>, asks: &[Draft]) -> Result<Vec<Row>> {
     }
     let count = i64::try_from(rules.len()).unwrap_or(i64::MAX);
     quota::take(call, QUOTA, project.as_str(), count).await?;
-    let mut rows = Vec::with_capacity(rules.len());
-    for (description, terms) in rules {
-        rows.push(insert(call, &group, &project, terms, description)?);
-    }
+    // The group's row first: requests for one group then wait for each other here, and never deadlock
+    // between the foreign key of a rule and this.
     touch(call, group.as_str());
-    Ok(rows)
+    rules
+        .into_iter()
+        .map(|(description, terms)| insert(call, &group, &project, terms, description))
+        .collect()
 }
 
 fn same_group_and_project(asks: &[Draft]) -> Result<()> {
