@@ -1,0 +1,236 @@
+//! `Db`: the database, and the two ways into it: `write`, which may run its act several times, and
+//! `read`, a snapshot. Not here: what happens inside a transaction (`tx`).
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::sync::broadcast;
+use wire::attr::Resource;
+use wire::ctx::Ctx;
+use wire::fault::{self, Error, Result};
+
+use crate::dialect::Dialect;
+use crate::engine::Engine;
+use crate::migrate::{self, Migration};
+use crate::schema::Schema;
+use crate::select::Select;
+use crate::stats::{Counters, Stats, count};
+use crate::tx::{Mark, Tx};
+
+/// How often an act is run before the caller is told to come again.
+const ATTEMPTS: u32 = 10;
+/// How long a transaction waits for its turn where the caller sets no deadline.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Committed marks that a slow listener may be behind.
+const MARKS: usize = 1024;
+/// Prepared forms of `SELECT` that are kept.
+const SELECTS: usize = 500;
+
+/// A database. Cheap to clone; the last one closes it.
+#[derive(Clone)]
+pub struct Db {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    engine: Engine,
+    counters: Arc<Counters>,
+    migrations: &'static [Migration],
+    marks: broadcast::Sender<Vec<Mark>>,
+    selects: Mutex<HashMap<(usize, Vec<String>), Arc<Select>>>,
+}
+
+/// Ends the transaction when its future is dropped in the middle.
+struct Abandon<'a>(&'a Tx);
+
+impl Drop for Abandon<'_> {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
+
+impl Db {
+    /// Connects to the database of a URL: `sqlite:PATH`, `sqlite::memory:`, `postgres://…` or
+    /// `mysql://…`. Does not migrate.
+    ///
+    /// # Errors
+    /// `Internal` for a URL that cannot be read; `HTTPServiceUnavailable` for a server that does not
+    /// answer.
+    pub async fn open(url: &str, migrations: &'static [Migration]) -> Result<Self> {
+        let ddl = migrations.iter().chain([&migrate::OWN]).map(|migration| migration.sql);
+        let schema = Schema::read(ddl);
+        let counters = Arc::new(Counters::default());
+        let engine = Engine::open(url, schema, Arc::clone(&counters)).await?;
+        let (marks, _) = broadcast::channel(MARKS);
+        let selects = Mutex::default();
+        let inner = Inner { engine, counters, migrations, marks, selects };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Applies the migrations that are missing, one process at a time; their numbers.
+    ///
+    /// # Errors
+    /// `Internal` for a database of a newer release.
+    pub async fn migrate(&self) -> Result<Vec<i64>> {
+        let now = Timestamp::now();
+        let ctx = Ctx { deadline: Some(Instant::now() + 5 * PATIENCE), ..Ctx::system(now) };
+        let text = &ctx.now_text();
+        self.write(
+            &ctx,
+            |tx| async move { migrate::migrate(&tx, self.inner.migrations, text).await },
+        )
+        .await
+    }
+
+    /// Runs an act in a transaction and commits it. It is run again, up to ten times, when another
+    /// transaction was quicker, so it may touch nothing but its `Tx`.
+    ///
+    /// # Errors
+    /// The act's; `HTTPServiceUnavailable` when the database cannot be reached or others are always
+    /// quicker; `Internal`. After an error nothing is stored.
+    pub async fn write<T, F, Fut>(&self, ctx: &Ctx, act: F) -> Result<T>
+    where
+        T: Send,
+        F: Fn(Tx) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T>> + Send,
+    {
+        self.perform(true, ctx, &act).await
+    }
+
+    /// Runs an act on a snapshot: all that it reads is of one moment. It may be run again when the
+    /// connection breaks.
+    ///
+    /// # Errors
+    /// The act's; `HTTPServiceUnavailable` when the database cannot be reached; `Internal`.
+    pub async fn read<T, F, Fut>(&self, ctx: &Ctx, act: F) -> Result<T>
+    where
+        T: Send,
+        F: Fn(Tx) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T>> + Send,
+    {
+        self.perform(false, ctx, &act).await
+    }
+
+    /// [`Db::read`] for the server itself.
+    pub(crate) async fn snapshot<T, F, Fut>(&self, act: F) -> Result<T>
+    where
+        T: Send,
+        F: Fn(Tx) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T>> + Send,
+    {
+        self.perform(false, &Ctx::system(Timestamp::now()), &act).await
+    }
+
+    async fn perform<T, F, Fut>(&self, writing: bool, ctx: &Ctx, act: &F) -> Result<T>
+    where
+        T: Send,
+        F: Fn(Tx) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T>> + Send,
+    {
+        for attempt in 1..=ATTEMPTS {
+            let error = match self.once(writing, ctx, act).await {
+                Err(Error::Retry(why)) => why,
+                done => return done,
+            };
+            count(&self.inner.counters.retries);
+            tracing::debug!(why = error, attempt, request_id = ctx.request_id, "running again");
+            if ctx.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                break;
+            }
+            tokio::time::sleep(pause(attempt)).await;
+        }
+        Err(fault::unavailable(
+            "Others keep changing the same things at this moment; nothing was changed, try again.",
+        ))
+    }
+
+    async fn once<T, F, Fut>(&self, writing: bool, ctx: &Ctx, act: &F) -> Result<T>
+    where
+        T: Send,
+        F: Fn(Tx) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T>> + Send,
+    {
+        let deadline = ctx.deadline.unwrap_or_else(|| Instant::now() + PATIENCE);
+        let begun =
+            tokio::time::timeout_at(deadline.into(), self.inner.engine.begin(writing)).await;
+        let link = begun.map_err(|_| {
+            fault::unavailable("The database has too much to do at the moment; try again later.")
+        })??;
+        let tx = Tx::new(self.clone(), link, writing, ctx.now.as_millisecond());
+        let abandon = Abandon(&tx);
+        let acted = act(tx.clone()).await;
+        let done = match acted {
+            Ok(value) => match tx.commit().await {
+                Ok(marks) => Ok((value, marks)),
+                Err(error) => Err(error),
+            },
+            Err(error) => {
+                tx.rollback().await?;
+                Err(error)
+            }
+        };
+        drop(abandon);
+        let (value, marks) = done?;
+        if writing {
+            count(&self.inner.counters.commits);
+        }
+        if !marks.is_empty() {
+            // Nobody listens where no reconciler runs.
+            let _ = self.inner.marks.send(marks);
+        }
+        Ok(value)
+    }
+
+    /// The marks of each commit of this process. A listener that is behind loses some, which is
+    /// harmless: they are stored.
+    pub fn marks(&self) -> broadcast::Receiver<Vec<Mark>> {
+        self.inner.marks.subscribe()
+    }
+
+    /// What has been done so far.
+    pub fn stats(&self) -> Stats {
+        self.inner.counters.read()
+    }
+
+    /// Which SQL it speaks.
+    pub fn dialect(&self) -> Dialect {
+        self.inner.engine.dialect()
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.inner.engine
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.inner.counters
+    }
+
+    pub(crate) fn shared_counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.inner.counters)
+    }
+
+    /// A kind's `SELECT` for these fields, made once.
+    pub(crate) fn select(&self, table: &'static Resource, fields: &[String]) -> Arc<Select> {
+        let mut selects = self.inner.selects.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (std::ptr::from_ref(table).addr(), fields.to_vec());
+        if let Some(select) = selects.get(&key) {
+            return Arc::clone(select);
+        }
+        if selects.len() >= SELECTS {
+            selects.clear();
+        }
+        let select = Arc::new(Select::of(self.dialect(), table, fields));
+        selects.insert(key, Arc::clone(&select));
+        select
+    }
+}
+
+/// Longer with each attempt and never the same twice, so that two that collide do so once.
+fn pause(attempt: u32) -> Duration {
+    let dice = uuid::Uuid::new_v4().as_u64_pair().0;
+    let most = 2_000_u64 << attempt.min(6);
+    Duration::from_micros(dice % most)
+}
