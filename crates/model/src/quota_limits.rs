@@ -120,7 +120,7 @@ fn limit_of(resource: &str, limit: &Json) -> Result<i64> {
 pub async fn reset(call: &Call<'_>, project_id: &str) -> Result<()> {
     let gone = call
         .tx
-        .run("DELETE FROM quotas WHERE project_id = ?", &[Value::text(project_id)])
+        .run("DELETE FROM quotas WHERE project_id = ?", &[Value::text(project_id)], Vec::new())
         .await?;
     if gone == 0 {
         return Err(fault::tenant_quota_not_found(project_id));

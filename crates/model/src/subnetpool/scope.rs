@@ -45,7 +45,7 @@ pub async fn check(call: &Call<'_>, pool: &Subnetpool) -> Result<()> {
 /// are compared with each other.
 async fn lock(call: &Call<'_>, scope: &Row) -> Result<()> {
     let sql = "UPDATE address_scopes SET ip_version = ip_version WHERE id = ?";
-    let held = call.tx.run(sql, &[scope.id().store()]).await?;
+    let held = call.tx.run(sql, &[scope.id().store()], Vec::new()).await?;
     // MariaDB counts changed rows; that it is there is known from `get` and the foreign key.
     tracing::trace!(held, "address scope held");
     Ok(())
