@@ -43,6 +43,7 @@ pub fn shown(row: &Row, name: &str) -> Json {
 impl Cloud {
     pub async fn new() -> Self {
         let db = Db::open("sqlite::memory:", model::MIGRATIONS).await.unwrap();
+        db.migrate().await.unwrap();
         let mut settings = Settings::default();
         for limit in settings.quotas.values_mut() {
             *limit = -1;
@@ -233,7 +234,7 @@ fn store(call: &Call<'_>, seat: &Seat) {
         names.join(", "),
         vec!["?"; names.len()].join(", ")
     );
-    call.tx.exec(&sql, columns.into_iter().map(|(_, value)| value).collect());
+    call.tx.exec(sql, columns.into_iter().map(|(_, value)| value).collect());
 }
 
 pub fn by_subnet(subnet: Id) -> FixedIpAsk {
