@@ -72,8 +72,8 @@ impl Kind for AddressGroups {
             standard::born(call, &mut row);
             // PARITY: each address is a revision.
             row.set(at::revision_number, i64::try_from(addresses.len()).unwrap_or(i64::MAX));
-            row.set(at::addresses, addresses);
             standard::insert(call, self, &row).await?;
+            keep(call, row.id(), &addresses);
             Ok(row)
         })
     }
@@ -145,16 +145,21 @@ async fn add(call: &Call<'_>, group: &Row, named: &BTreeSet<Cidr>) -> Result<()>
         let twice = names(known.iter().filter(|address| named.contains(address)));
         return Err(fault::addresses_already_exist(id, twice));
     }
-    for address in named {
+    keep(call, id, named);
+    touch(call, id, named.len());
+    Ok(())
+}
+
+/// Stores addresses that the group does not have yet.
+fn keep<'a>(call: &Call<'_>, id: Id, addresses: impl IntoIterator<Item = &'a Cidr>) {
+    for address in addresses {
         call.tx
             .exec(
                 "INSERT INTO address_group_addresses (address_group_id, address) VALUES (?, ?)",
-                vec![Value::text(id.to_string()), address.store()],
+                vec![id.store(), address.store()],
             )
             .or("pk_address_group_addresses", fault::addresses_already_exist(id, address));
     }
-    touch(call, id, named.len());
-    Ok(())
 }
 
 async fn remove(call: &Call<'_>, group: &Row, named: &BTreeSet<Cidr>) -> Result<()> {

@@ -66,6 +66,7 @@ impl House {
         let file = std::env::temp_dir().join(name);
         let url = format!("sqlite:{}", file.display());
         let db = Db::open(&url, model::MIGRATIONS).await.unwrap();
+        db.migrate().await.unwrap();
         Arc::new(Self { world: World { db, settings, backend: Box::new(NoBackend) }, file })
     }
 
