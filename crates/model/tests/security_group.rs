@@ -248,6 +248,7 @@ async fn a_request_of_a_hundred_rules_is_whole_and_quick() {
     assert_eq!(used(&house, "security_group_rule", ALICE).await, 6);
     let started = Instant::now();
     assert_eq!(bulk(&house, &alice, &bodies[..100]).await.unwrap().len(), 100);
+    println!("a hundred rules: {:?}", started.elapsed());
     // Far above the promise, which a release build on a quiet machine has to keep.
     assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
     let shown_group = house.find(GROUPS, id).await.unwrap();
@@ -434,4 +435,15 @@ async fn an_address_group_stays_while_a_rule_refers_to_it() {
     house.delete(&alice, RULES, refers).await.unwrap();
     house.delete(&alice, ADDRESSES, id).await.unwrap();
     assert!(house.find(ADDRESSES, id).await.is_none());
+}
+
+#[test]
+fn a_kind_whose_one_and_many_are_the_same_word_takes_one_and_a_list() {
+    let table = kind("security_groups_default_statefulness").table();
+    let one = json!({"security_groups_default_statefulness": {"stateful": false}});
+    let (drafts, is_list) = Draft::parse_many(table, &one, 10).unwrap();
+    assert_eq!((drafts.len(), is_list), (1, false));
+    let list = json!({"security_groups_default_statefulness": [{"stateful": false}, {}]});
+    let (drafts, is_list) = Draft::parse_many(table, &list, 10).unwrap();
+    assert_eq!((drafts.len(), is_list), (2, true));
 }
