@@ -65,6 +65,17 @@ pub static MIGRATIONS: &[Migration] = &[
         name: "default_rules",
         sql: include_str!("../schema/0002_default_rules.sql"),
     },
+    Migration {
+        number: 3,
+        name: "auth_tokens",
+        sql: include_str!("../../identity/schema.sql"),
+    },
+    // The table is `identity`'s; the schema of a database is one list all the same.
+    Migration {
+        number: 3,
+        name: "auth_tokens",
+        sql: include_str!("../../identity/schema.sql"),
+    },
 ];
 
 /// The kind of a collection, by its name in bodies (`security_group_rules`).
