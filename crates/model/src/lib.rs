@@ -65,11 +65,6 @@ pub static MIGRATIONS: &[Migration] = &[
         name: "default_rules",
         sql: include_str!("../schema/0002_default_rules.sql"),
     },
-    Migration {
-        number: 3,
-        name: "auth_tokens",
-        sql: include_str!("../../identity/schema.sql"),
-    },
     // The table is `identity`'s; the schema of a database is one list all the same.
     Migration {
         number: 3,
