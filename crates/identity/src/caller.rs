@@ -1,4 +1,5 @@
-//! `Caller`: somebody who is known, and `Refusal`: why somebody is not. Not here: how it was found out.
+//! `Caller`: somebody who is known, and `Refusal`: why somebody is not. Not here: how it was found
+//! out.
 
 use http::header::{HeaderMap, HeaderName};
 

@@ -1,5 +1,5 @@
-//! SHA-256 of a token: what is stored and what caches are keyed by, so that no token lies about in memory
-//! or on disk. Comparing digests tells nothing about a token, however long it takes.
+//! SHA-256 of a token: what is stored and what caches are keyed by, so that no token lies about in
+//! memory or on disk. Comparing digests tells nothing about a token, however long it takes.
 
 use aws_lc_rs::digest::{SHA256, digest};
 

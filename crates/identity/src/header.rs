@@ -1,5 +1,5 @@
-//! Callers who say who they are: `X-User-Id`, `X-Project-Id`, `X-Roles`. Nothing is proved, so the program
-//! permits this on loopback only.
+//! Callers who say who they are: `X-User-Id`, `X-Project-Id`, `X-Roles`. Nothing is proved, so the
+//! program permits this on loopback only.
 
 use http::HeaderMap;
 

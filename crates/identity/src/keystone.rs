@@ -1,5 +1,5 @@
-//! Callers that a Keystone v3 vouches for, remembered by the hash of their token. Not here: the HTTP
-//! (`client`) and the JSON (`document`) of Keystone.
+//! Callers that a Keystone v3 vouches for, remembered by the hash of their token. Not here: the
+//! HTTP (`client`) and the JSON (`document`) of Keystone.
 
 pub mod client;
 pub mod document;
@@ -75,8 +75,8 @@ impl Keystone {
 
     /// Who sends these headers.
     ///
-    /// PARITY: keystonemiddleware's `auth_token`: a service token that is not valid refuses the request,
-    /// one with a service role lets an expired token of the user pass.
+    /// PARITY: keystonemiddleware's `auth_token`: a service token that is not valid refuses the
+    /// request, one with a service role lets an expired token of the user pass.
     ///
     /// # Errors
     /// There is no valid token, or Keystone does not answer.

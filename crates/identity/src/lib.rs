@@ -32,8 +32,8 @@ pub enum Identity {
 impl Identity {
     /// Who sends these headers.
     ///
-    /// # Errors
-    /// [`Refusal::Unauthorized`]: there is no valid token. [`Refusal::Unavailable`]: nobody can tell now.
+    /// # Errors [`Refusal::Unauthorized`]: there is no valid token. [`Refusal::Unavailable`]:
+    /// nobody can tell now.
     pub async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
         match self {
             Self::Token(tokens) => tokens.caller(headers).await,

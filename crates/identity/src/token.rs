@@ -1,5 +1,6 @@
-//! The built-in tokens: made, listed and revoked here, kept as hashes in the server's own database. For a
-//! server without a Keystone. Not here: where the administrator's token is written down (`server`).
+//! The built-in tokens: made, listed and revoked here, kept as hashes in the server's own database.
+//! For a server without a Keystone. Not here: where the administrator's token is written down
+//! (`server`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,7 +21,8 @@ use crate::{Lookups, Secret};
 
 /// Tokens that are remembered at once.
 const CACHED_MAX: u64 = 10_000;
-/// How long an answer of the database is believed: so long a token works that another process revoked.
+/// How long an answer of the database is believed: so long a token works that another process
+/// revoked.
 const TTL: Duration = Duration::from_secs(3);
 /// Tokens begin with this, so that people and scanners know one when they see it.
 const PREFIX: &str = "nucleon-";

@@ -195,8 +195,8 @@ impl ServeOptions {
         let listen = &self.listen;
         if self.auth.auth == Auth::None && !listen.is_private() {
             bail!(
-                "--auth none lets everybody do everything, so it listens on loopback only and not on \
-                 {}; choose --auth token or --auth keystone, or --listen 127.0.0.1:9696",
+                "--auth none lets everybody do everything, so it listens on loopback only and not \
+                 on {}; choose --auth token or --auth keystone, or --listen 127.0.0.1:9696",
                 listen.listen
             );
         }
@@ -206,8 +206,8 @@ impl ServeOptions {
         let is_plain = listen.tls_cert.is_none() && !listen.allow_plaintext;
         if is_plain && !listen.is_private() {
             bail!(
-                "on {} tokens would cross the network unencrypted; give --tls-cert and --tls-key, or \
-                 --allow-plaintext if the network is trusted or a proxy speaks TLS for this server",
+                "on {} tokens would cross the network unencrypted; give --tls-cert and --tls-key, \
+                 or --allow-plaintext if the network is trusted or a proxy speaks TLS for this server",
                 listen.listen
             );
         }

@@ -54,7 +54,7 @@ impl Front {
             ($level:ident) => {
                 tracing::$level!(
                     target: "nucleon::request",
-                    request_id = response.headers().get(&REQUEST_ID).and_then(|id| id.to_str().ok()),
+                    request_id = id(&response),
                     method = method.as_str(),
                     path = uri.path(),
                     status,
@@ -87,6 +87,10 @@ impl Front {
         }
         text(StatusCode::OK, OPENMETRICS, self.metrics.text())
     }
+}
+
+fn id(response: &Response<Body>) -> Option<&str> {
+    response.headers().get(&REQUEST_ID).and_then(|id| id.to_str().ok())
 }
 
 /// PARITY: oslo.middleware's healthcheck: `OK` in plain text, to anybody, and 204 to HEAD.

@@ -143,8 +143,8 @@ fn read_token(path: &Path) -> anyhow::Result<Secret> {
         .mode();
     if mode & 0o077 != 0 {
         bail!(
-            "others can read the administrator's token in {name} (mode {:o}); revoke it with `nucleon \
-             token revoke` and remove the file for a new one, or chmod 600 it if nobody has",
+            "others can read the administrator's token in {name} (mode {:o}); revoke it with \
+             `nucleon token revoke` and remove the file for a new one, or chmod 600 it if nobody has",
             mode & 0o777
         );
     }

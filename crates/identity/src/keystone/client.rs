@@ -1,5 +1,5 @@
-//! Asking a Keystone over HTTP: a service token for ourselves, and what it knows of somebody's token.
-//! Not here: remembering the answers (`keystone`).
+//! Asking a Keystone over HTTP: a service token for ourselves, and what it knows of somebody's
+//! token. Not here: remembering the answers (`keystone`).
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -41,8 +41,8 @@ fn refuse_secrets(matches: &ArgMatches) -> anyhow::Result<()> {
             let is_known = matches.try_contains_id(id).unwrap_or(false);
             if is_known && matches.value_source(id) == Some(ValueSource::CommandLine) {
                 bail!(
-                    "a password on the command line is visible to every user of this machine; put it \
-                     into {variable} or into a file"
+                    "a password on the command line is visible to every user of this machine; put \
+                     it into {variable} or into a file"
                 );
             }
         }

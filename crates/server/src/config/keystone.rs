@@ -99,8 +99,8 @@ impl KeystoneOptions {
         };
         if self.keystone_password_file.is_none() && self.keystone_password.is_none() {
             bail!(
-                "--auth keystone needs the password of {}: in NUCLEON_KEYSTONE_PASSWORD, or in a file \
-                 that --keystone-password-file names",
+                "--auth keystone needs the password of {}: in NUCLEON_KEYSTONE_PASSWORD, or in a \
+                 file that --keystone-password-file names",
                 self.keystone_user
             );
         }

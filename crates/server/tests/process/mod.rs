@@ -18,9 +18,22 @@ fn command(home: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs the program to its end.
+/// Runs the program to its end; what it says must fit into a pipe.
 pub fn nucleon(home: &Path, arguments: &[&str]) -> Output {
-    command(home, arguments).output().unwrap()
+    let mut child = command(home, arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let until = Instant::now() + PATIENCE;
+    while child.try_wait().unwrap().is_none() {
+        if Instant::now() > until {
+            child.kill().unwrap();
+            panic!("{arguments:?} does not end");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.wait_with_output().unwrap()
 }
 
 /// A server that is running. Killed when it is dropped.
