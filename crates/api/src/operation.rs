@@ -13,7 +13,7 @@ use sql::{Scope, Tx};
 use wire::ctx::Ctx;
 use wire::draft::{Draft, Verb};
 use wire::fault::{self, Error, Result};
-use wire::query::Query;
+use wire::query::{Filter, Query};
 use wire::row::Row;
 use wire::types::Id;
 use wire::value::Value;
@@ -90,12 +90,12 @@ pub async fn create(asked: &Asked<'_>, kind: &'static dyn Kind) -> Result<Respon
         .db
         .write(ctx, |tx| async move {
             let call = asked.call(&tx);
-            let mut made = Vec::with_capacity(drafts.len());
+            let mut parents = Parents::default();
             for draft in drafts {
-                let target = with_parent(&call, kind, draft.complete()).await?;
+                let target = parents.complete(&call, kind, draft.complete()).await?;
                 authority::require_all(&asked.server.rules, ctx, "create", draft, &target)?;
-                made.push(kind.create(&call, draft).await?.id());
             }
+            let made: Vec<Id> = kind.create_all(&call, drafts).await?.iter().map(Row::id).collect();
             read_back(&call, kind, &made).await
         })
         .await?;
@@ -123,26 +123,53 @@ fn own(asked: &Asked<'_>, draft: &mut Draft) -> Result<()> {
     draft.own(ctx)
 }
 
-/// The target of the rules of a create, with what they may ask about its parent.
-async fn with_parent(call: &Call<'_>, kind: &dyn Kind, mut target: Row) -> Result<Row> {
-    let Some((name, reference)) = kind.parent() else {
-        return Ok(target);
-    };
-    let parent = target.named(reference).and_then(Value::as_text).and_then(Id::read);
-    let table = model::KINDS.iter().map(|kind| kind.table()).find(|table| table.one == name);
-    let (Some(id), Some(table)) = (parent, table) else {
-        return Ok(target);
-    };
-    if let Some(parent) = call.tx.find(table, &call.everything(), id).await? {
+/// The parents that the rules of one request ask about, each read once.
+#[derive(Default)]
+struct Parents {
+    read: Vec<(Id, Row)>,
+}
+
+impl Parents {
+    /// The target of the rules of a create, with what they may ask about its parent.
+    async fn complete(&mut self, call: &Call<'_>, kind: &dyn Kind, mut target: Row) -> Result<Row> {
+        let Some((name, reference)) = kind.parent() else {
+            return Ok(target);
+        };
+        let Some(parent) = model::KINDS.iter().find(|kind| kind.table().one == name) else {
+            return Ok(target);
+        };
+        let Some(asked) = target.named(reference).and_then(Value::as_text) else {
+            return Ok(target);
+        };
+        let id = Id::read(asked).ok_or_else(|| parent.not_found(asked))?;
+        if !self.read.iter().any(|(known, _)| *known == id) {
+            self.read.push((id, read_parent(call, *parent, id).await?));
+        }
+        let Some((_, row)) = self.read.iter().find(|(known, _)| *known == id) else {
+            return Ok(target);
+        };
         for attribute in ["project_id", "shared"] {
             if let Some(index) = target.table.position(&format!("{name}:{attribute}"))
-                && let Some(value) = parent.named(attribute)
+                && let Some(value) = row.named(attribute)
             {
                 target.put(index, value.clone());
             }
         }
+        Ok(target)
     }
-    Ok(target)
+}
+
+/// What rules ask about a parent, which the caller must be able to refer to.
+async fn read_parent(call: &Call<'_>, kind: &dyn Kind, id: Id) -> Result<Row> {
+    let table = kind.table();
+    let attr = table.position("id").unwrap_or(0);
+    let query = Query {
+        filters: vec![Filter::In { attr, values: vec![Value::text(id.to_string())] }],
+        fields: vec!["project_id".into(), "shared".into()],
+        ..Query::default()
+    };
+    let found = call.tx.list(table, &call.scope(), &query).await?;
+    found.into_iter().next().ok_or_else(|| kind.not_found(&id.to_string()))
 }
 
 async fn read_back(call: &Call<'_>, kind: &dyn Kind, ids: &[Id]) -> Result<Vec<Row>> {

@@ -2,7 +2,7 @@
 //! MAC address, its addresses, its binding).
 
 use wire::draft::Draft;
-use wire::fault::{self, Error, Result};
+use wire::fault::{self, Result};
 use wire::row::Row;
 use wire::types::fixed_ip::FixedIp;
 use wire::types::mac::Mac;
@@ -35,8 +35,8 @@ pub async fn change(call: &Call<'_>, old: &Row, ask: &Draft) -> Result<Row> {
         binding::rebind(call, old.id(), &host_of(old), BindingStatus::Active, plugged);
         port.set(at::status, "DOWN".into());
     }
-    let write = standard::update(call, &Ports, old, &port)?
-        .or("fk_port_security_groups_group", Error::Retry("a security group is gone"));
+    security::restore(call, old, &port);
+    let write = standard::update(call, &Ports, old, &port)?;
     if let Some(mac) = mac {
         mac.conflicts(write, old.get(at::network_id));
     }

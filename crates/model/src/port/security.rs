@@ -2,9 +2,10 @@
 //! who may refer to a group (`security_group`).
 
 use wire::draft::Draft;
-use wire::fault::{self, Result};
+use wire::fault::{self, Error, Result};
 use wire::row::Row;
 use wire::types::Id;
+use wire::value::Value;
 
 use super::at;
 use crate::kind::Call;
@@ -56,6 +57,31 @@ pub async fn change(call: &Call<'_>, old: &Row, port: &mut Row, ask: &Draft) -> 
     let groups = security_group::for_port(call, port.project_id(), Some(&asked)).await?;
     port.set(at::security_groups, groups);
     Ok(())
+}
+
+/// Stores the groups of a port that is being made, whose row was written before.
+pub fn store(call: &Call<'_>, port: &Row) {
+    let id = port.id().to_string();
+    for group in port.get(at::security_groups) {
+        call.tx
+            .exec(
+                "INSERT INTO port_security_groups (port_id, security_group_id) VALUES (?, ?)",
+                vec![Value::text(&*id), Value::text(group.to_string())],
+            )
+            .or("fk_port_security_groups_group", Error::Retry("a security group is gone"));
+    }
+}
+
+/// Stores the groups of a changed port, where they are others than before.
+pub fn restore(call: &Call<'_>, old: &Row, port: &Row) {
+    if same(&old.get(at::security_groups), &port.get(at::security_groups)) {
+        return;
+    }
+    call.tx.exec(
+        "DELETE FROM port_security_groups WHERE port_id = ?",
+        vec![Value::text(port.id().to_string())],
+    );
+    store(call, port);
 }
 
 fn same(one: &[Id], other: &[Id]) -> bool {
