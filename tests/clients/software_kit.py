@@ -69,7 +69,7 @@ def ports(kit, cloud, network, subnet):
     port = cloud.update_port(port, description="x", binding_host_id="host1",
                              device_owner="compute:nova", device_id="vm")
     kit.same("bound", port.binding_host_id, "host1")
-    many = cloud.create_ports([{"network_id": network.id, "name": f"b{i}"} for i in range(20)])
+    many = list(cloud.create_ports([{"network_id": network.id, "name": f"b{i}"} for i in range(20)]))
     kit.same("bulk", len(many), 20)
     kit.same("listed", len(list(cloud.ports(network_id=network.id))), 21)
     addresses = {ip["ip_address"] for p in many for ip in p.fixed_ips}
@@ -77,7 +77,7 @@ def ports(kit, cloud, network, subnet):
     revision = cloud.get_port(port).revision_number
     kit.same("a port has a revision", revision > 0, True)
     kit.refused("a stale revision", exceptions.PreconditionFailedException,
-                lambda: cloud.update_port(port, if_revision=revision - 1, name="never"))
+                lambda: cloud.update_port(port.id, if_revision=revision - 1, name="never"))
     kit.refused("a port on no network", exceptions.NotFoundException,
                 lambda: cloud.create_port(network_id="00000000-0000-4000-8000-000000000000"))
     for each in many:
@@ -116,6 +116,16 @@ def rest(kit, cloud):
     kit.same("quota details", cloud.get_quota(project, details=True).ports["limit"], 7)
     cloud.delete_quota(project)
     kit.same("quota by default", cloud.get_quota(project).ports, 500)
+    network = cloud.create_network(name="lent")
+    policy = cloud.create_rbac_policy(object_type="network", object_id=network.id,
+                                      action="access_as_shared", target_project_id=project)
+    kit.same("lent to a project", policy.target_project_id, project)
+    kit.refused("lending twice", exceptions.ConflictException,
+                lambda: cloud.create_rbac_policy(
+                    object_type="network", object_id=network.id, action="access_as_shared",
+                    target_project_id=project))
+    cloud.delete_rbac_policy(policy)
+    cloud.delete_network(network)
     aliases = {extension.alias for extension in cloud.extensions()}
     kit.same("extensions", {"binding", "security-group", "subnet_allocation"} <= aliases, True)
     kit.same("no routers yet", "router" in aliases, False)
