@@ -55,6 +55,17 @@ impl Storage {
         Ok(Db::open(self.url.expose_secret(), model::MIGRATIONS).await?)
     }
 
+    /// Opens a database that is there already.
+    ///
+    /// # Errors
+    /// It is not; those of the database.
+    pub async fn open_existing(&self) -> anyhow::Result<Db> {
+        if let Some(file) = self.file.as_ref().filter(|file| !file.exists()) {
+            bail!("there is no database at {}", file.display());
+        }
+        self.open().await
+    }
+
     /// The file of the administrator's token.
     pub fn admin_token_path(&self) -> &Path {
         &self.admin_token

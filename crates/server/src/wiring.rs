@@ -61,13 +61,14 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
         log_requests: options.log.log_requests,
     });
     let url = url(listener.address()?, tls.is_some());
+    // From here on we are heard of, so signals must be heard.
+    let stop = stopped()?;
+    reload_on_hangup(tls)?;
     if let Some(token) = new_token {
         say(clouds_yaml(&url, &token, &storage));
     }
     say(format!("listening on {url}"));
     tracing::info!(%url, auth = ?options.auth.auth, "serving");
-    let stop = stopped()?;
-    reload_on_hangup(tls)?;
     let service = move |peer| {
         let front = front.clone();
         service_fn(move |request| {

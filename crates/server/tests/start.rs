@@ -1,8 +1,11 @@
 //! The program as a person starts it: what it makes, prints, refuses, and how it stops.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
 mod process;
 
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -139,6 +142,39 @@ fn an_idle_connection_does_not_hold_up_the_stop() {
 }
 
 #[test]
+fn beyond_the_limit_connections_wait_for_their_turn() {
+    let home = tempfile::tempdir().unwrap();
+    let program = Program::start(home.path(), &["--auth", "none", "--connections-max", "1"]);
+    let mut first = std::net::TcpStream::connect(program.address()).unwrap();
+    process::send(&mut first, "/healthcheck", &[]);
+    let mut byte = [0; 1];
+    first.read_exact(&mut byte).unwrap();
+    let address = program.address();
+    let second = std::thread::spawn(move || get(address, "/healthcheck").status);
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(!second.is_finished(), "the second connection is served beside the first");
+    drop(first);
+    assert_eq!(second.join().unwrap(), 200);
+    program.stop();
+}
+
+#[test]
+fn a_huge_head_is_refused_and_the_server_lives() {
+    let home = tempfile::tempdir().unwrap();
+    let program = Program::start(home.path(), &["--auth", "none"]);
+    let huge = format!("GET /healthcheck HTTP/1.1\r\nX-Filler: {}\r\n\r\n", "a".repeat(1_000_000));
+    let mut stream = std::net::TcpStream::connect(program.address()).unwrap();
+    // It may be cut off while it still speaks, and then not even hear why.
+    let _ = stream.write_all(huge.as_bytes());
+    let mut reply = Vec::new();
+    let _ = stream.read_to_end(&mut reply);
+    let reply = String::from_utf8_lossy(&reply);
+    assert!(reply.is_empty() || reply.starts_with("HTTP/1.1 431"), "{reply}");
+    assert_eq!(get(program.address(), "/healthcheck").status, 200);
+    program.stop();
+}
+
+#[test]
 fn a_stop_finishes_what_is_in_flight() {
     let home = tempfile::tempdir().unwrap();
     let program = Program::start(home.path(), &["--auth", "none"]);
@@ -231,6 +267,9 @@ fn tokens_are_made_used_and_revoked() {
 #[test]
 fn the_database_of_a_first_start_is_sound() {
     let home = tempfile::tempdir().unwrap();
+    let nothing = nucleon(home.path(), &["db", "check"]);
+    assert!(String::from_utf8_lossy(&nothing.stderr).contains("there is no database"));
+    assert!(!home.path().join("nucleon").exists());
     assert!(nucleon(home.path(), &["db", "migrate"]).status.success());
     let output = nucleon(home.path(), &["db", "check"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use jiff::Timestamp;
 use wire::ctx::Ctx;
 
@@ -24,8 +25,11 @@ pub async fn run(command: DatabaseCommand) -> anyhow::Result<ExitCode> {
         }
         DatabaseCommand::Check { storage, log } => {
             log::start(&log)?;
-            let db = Storage::of(&storage)?.open().await?;
-            let findings = model::check::check(&db, &Ctx::system(Timestamp::now())).await?;
+            let db = Storage::of(&storage)?.open_existing().await?;
+            let ctx = Ctx::system(Timestamp::now());
+            let findings = model::check::check(&db, &ctx).await.context(
+                "the database cannot be read; bring its schema up to date with `nucleon db migrate`",
+            )?;
             for finding in &findings {
                 let (table, row) = (&finding.table, &finding.row);
                 say(format!("{table} {row}: {}. To mend it: {}.", finding.problem, finding.remedy));

@@ -20,11 +20,8 @@ fn command(home: &Path, arguments: &[&str]) -> Command {
 
 /// Runs the program to its end; what it says must fit into a pipe.
 pub fn nucleon(home: &Path, arguments: &[&str]) -> Output {
-    let mut child = command(home, arguments)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        command(home, arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let until = Instant::now() + PATIENCE;
     while child.try_wait().unwrap().is_none() {
         if Instant::now() > until {
@@ -54,17 +51,20 @@ impl Program {
             .stderr(std::fs::File::create(&log).unwrap())
             .spawn()
             .unwrap();
-        let mut said = String::new();
-        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut program =
+            Self { child: child.into(), said: String::new(), url: String::new(), log };
+        for line in lines {
             let line = line.unwrap();
-            said.push_str(&line);
-            said.push('\n');
+            program.said.push_str(&line);
+            program.said.push('\n');
             if let Some(url) = line.strip_prefix("listening on ") {
-                let url = url.to_owned();
-                return Self { child: child.into(), said, url, log };
+                program.url = url.to_owned();
+                return program;
             }
         }
-        panic!("it did not start: {said}{}", std::fs::read_to_string(&log).unwrap());
+        let log = std::fs::read_to_string(&program.log).unwrap();
+        panic!("it did not start: {}{log}", program.said);
     }
 
     pub fn said(&self) -> String {
