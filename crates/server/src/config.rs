@@ -207,7 +207,7 @@ impl ServeOptions {
         if is_plain && !listen.is_private() {
             bail!(
                 "on {} tokens would cross the network unencrypted; give --tls-cert and --tls-key, \
-                 or --allow-plaintext if the network is trusted or a proxy speaks TLS for this server",
+                 or --allow-plaintext if the network is trusted or a proxy adds TLS",
                 listen.listen
             );
         }

@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 
 use crate::listen::Peer;
 use crate::metrics::Metrics;
+use crate::upload::Upload;
 
 static FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -44,7 +45,7 @@ impl Front {
         let started = Instant::now();
         let _in_flight = self.metrics.begin();
         let (method, uri) = (request.method().clone(), request.uri().clone());
-        let response = self.server.handle(request).await;
+        let response = self.server.handle(request.map(Upload::new)).await;
         let took = started.elapsed();
         let label = response.extensions().get::<Label>().map_or("unknown", |label| label.0);
         let status = response.status().as_u16();

@@ -11,6 +11,7 @@ pub mod metrics;
 pub mod say;
 pub mod storage;
 pub mod tls;
+pub mod upload;
 pub mod wiring;
 
 use std::ffi::OsString;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 /// The time for a TLS handshake, for the head of a request, and for its first bytes.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// The time for the body of a request, from the first wait for it.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// Bytes of the head of a request, HTTP/1.
 pub const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Header lines of a request, HTTP/1.

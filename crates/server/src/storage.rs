@@ -155,7 +155,7 @@ fn read_token(path: &Path) -> anyhow::Result<Secret> {
     if mode & 0o077 != 0 {
         bail!(
             "others can read the administrator's token in {name} (mode {:o}); revoke it with \
-             `nucleon token revoke` and remove the file for a new one, or chmod 600 it if nobody has",
+             `nucleon token revoke` and remove the file for a new one, or chmod 600 it if none has",
             mode & 0o777
         );
     }
