@@ -164,7 +164,7 @@ fn may_have_several(port: &Row) -> Result<()> {
     if ["compute:", "manila:"].iter().any(|prefix| owner.as_str().starts_with(prefix)) {
         return Ok(());
     }
-    Err(fault::bad_request(format!(
+    Err(fault::bad_port(format!(
         "Bindings are for ports whose 'device_owner' begins with compute: or manila:; that of port {} \
          is '{owner}'.",
         port.id()
@@ -174,7 +174,7 @@ fn may_have_several(port: &Row) -> Result<()> {
 /// All bindings of a port, by host.
 ///
 /// # Errors
-/// `HTTPBadRequest` for ports that cannot have several.
+/// `BadRequest` for ports that cannot have several.
 pub async fn list(call: &Call<'_>, port: &Row) -> Result<Vec<Row>> {
     let table = if port.get(port::at::device_owner).as_str() == plug::DISTRIBUTED_OWNER {
         "distributed_port_bindings"
@@ -187,6 +187,15 @@ pub async fn list(call: &Call<'_>, port: &Row) -> Result<Vec<Row>> {
     let rows = call.tx.rows(&sql, &[Value::text(port.id().to_string())]).await?;
     let read = |columns: &Vec<Value>| Stored::read(port.id(), columns);
     Ok(rows.iter().filter_map(read).map(|stored| stored.shown(port)).collect())
+}
+
+/// The binding of a port on a host.
+///
+/// # Errors
+/// `PortBindingNotFound`, `BadRequest`.
+pub async fn show(call: &Call<'_>, port: &Row, host: &str) -> Result<Row> {
+    may_have_several(port)?;
+    Ok(get(call, port.id(), host).await?.shown(port))
 }
 
 async fn get(call: &Call<'_>, port_id: Id, host: &str) -> Result<Stored> {
@@ -209,7 +218,7 @@ fn refuse_failed(port_id: Id, plugged: &Plugged) -> Result<()> {
 /// Prepares a port for another host: a binding that is not active.
 ///
 /// # Errors
-/// `PortBindingAlreadyExists`, `PortBindingError`, `HTTPBadRequest`.
+/// `PortBindingAlreadyExists`, `PortBindingError`, `BadRequest`.
 pub async fn create(call: &Call<'_>, port: &Row, ask: &Draft) -> Result<Row> {
     may_have_several(port)?;
     let wish = Wish {
@@ -230,7 +239,7 @@ pub async fn create(call: &Call<'_>, port: &Row, ask: &Draft) -> Result<Row> {
 /// Changes a binding, which is then plugged in anew.
 ///
 /// # Errors
-/// `PortBindingNotFound`, `PortBindingAlreadyExists`, `PortBindingError`, `HTTPBadRequest`.
+/// `PortBindingNotFound`, `PortBindingAlreadyExists`, `PortBindingError`, `BadRequest`.
 pub async fn update(call: &Call<'_>, port: &Row, host: &str, ask: &Draft) -> Result<Row> {
     may_have_several(port)?;
     let old = get(call, port.id(), host).await?;
@@ -258,7 +267,7 @@ pub async fn update(call: &Call<'_>, port: &Row, host: &str, ask: &Draft) -> Res
 /// PARITY: Neutron leaves a port without any binding then; here it is unbound, and never without one.
 ///
 /// # Errors
-/// `PortBindingNotFound`, `HTTPBadRequest`.
+/// `PortBindingNotFound`, `BadRequest`.
 pub async fn delete(call: &Call<'_>, port: &Row, host: &str) -> Result<()> {
     may_have_several(port)?;
     let old = get(call, port.id(), host).await?;
@@ -290,7 +299,7 @@ fn remove_inactive(call: &Call<'_>, port_id: Id, host: &str) {
 /// Makes the binding on a host the active one; the one that was active stays, unplugged.
 ///
 /// # Errors
-/// `PortBindingNotFound`, `PortBindingAlreadyActive`, `HTTPBadRequest`.
+/// `PortBindingNotFound`, `PortBindingAlreadyActive`, `BadRequest`.
 pub async fn activate(call: &Call<'_>, port: &Row, host: &str) -> Result<Row> {
     may_have_several(port)?;
     let new = get(call, port.id(), host).await?;

@@ -222,7 +222,7 @@ async fn only_servers_have_several_bindings() {
     let id = server_port(&house, "h1").await;
     house.update(&admin(ALICE), "ports", id, json!({"device_owner": ""})).await.unwrap();
     for ask in [Act::Create(json!({"host": "h2"})), Act::Activate("h1"), Act::Delete("h1")] {
-        assert_eq!(kind_of(act(&house, id, ask.clone()).await), "HTTPBadRequest", "{ask:?}");
+        assert_eq!(kind_of(act(&house, id, ask.clone()).await), "BadRequest", "{ask:?}");
     }
 }
 

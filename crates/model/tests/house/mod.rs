@@ -75,14 +75,16 @@ impl House {
         let mut draft = Draft::parse(kind.table(), Verb::Create, &body)?;
         draft.own(ctx)?;
         let draft = &draft;
-        let id = self
+        let made = self
             .world
             .db
             .write(ctx, |tx| async move {
-                kind.create(&self.world.call(&tx, ctx), draft).await.map(|row| row.id())
+                let call = self.world.call(&tx, ctx);
+                let id = kind.create(&call, draft).await?.id();
+                call.tx.find(kind.table(), &call.everything(), id).await
             })
             .await?;
-        Ok(self.find(many, id).await.unwrap())
+        Ok(self.shown(kind, made).unwrap())
     }
 
     pub async fn update(&self, ctx: &Ctx, many: &str, id: Id, body: Json) -> Result<Row> {
@@ -122,6 +124,11 @@ impl House {
             .read(ctx, |tx| async move { self.world.call(&tx, ctx).find(kind.table(), id).await })
             .await
             .unwrap();
+        self.shown(kind, row)
+    }
+
+    /// With what is computed when a row is shown.
+    fn shown(&self, kind: &dyn Kind, row: Option<Row>) -> Option<Row> {
         let mut rows: Vec<Row> = row.into_iter().collect();
         kind.fill(&self.world.settings, &*self.world.backend, &mut rows);
         rows.pop()
