@@ -179,7 +179,9 @@ fn repeatable(sql: &str) -> String {
         ("CREATE UNIQUE INDEX ", "CREATE UNIQUE INDEX IF NOT EXISTS "),
         ("DROP TABLE ", "DROP TABLE IF EXISTS "),
     ] {
-        if let Some(rest) = out.strip_prefix(plain) {
+        if let Some(rest) = out.strip_prefix(plain)
+            && !rest.starts_with("IF ")
+        {
             out = format!("{safe}{rest}");
         }
     }

@@ -56,6 +56,7 @@ pub(crate) async fn migrate(
     for statement in tx.dialect().statements(VERSIONS) {
         tx.exec(statement, Vec::new());
     }
+    tx.flush().await?;
     let rows = tx.rows("SELECT number, name FROM schema_version ORDER BY number", &[]).await?;
     let applied: Vec<i64> =
         rows.iter().filter_map(|row| row.first().and_then(Value::as_int)).collect();
@@ -68,7 +69,9 @@ pub(crate) async fn migrate(
             continue;
         }
         for statement in tx.dialect().statements(migration.sql) {
+            // One by one: PostgreSQL prepares a statement by what is there already.
             tx.exec(statement, Vec::new());
+            tx.flush().await?;
         }
         tx.exec(
             "INSERT INTO schema_version (number, name, applied_at) VALUES (?, ?, ?)",

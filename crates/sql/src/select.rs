@@ -159,12 +159,9 @@ fn decoded(attr: &Attr, cell: Value) -> Option<Value> {
         (Value::Int(number @ (0 | 1)), Column::Bool, _) => return Some(Value::Bool(number == 1)),
         (Value::Int(number), Column::Int, _) => return Some(Value::Int(number)),
         (Value::Text(text), Column::Text(_), _) => return Some(Value::Text(text)),
-        (Value::Text(text), Column::Json, _) => match text.as_str() {
-            // What most of them hold.
-            "[]" => return Some(Value::Json(Json::Array(Vec::new()))),
-            "{}" => return Some(Value::Json(Json::Object(serde_json::Map::new()))),
-            text => Value::from(serde_json::from_str::<Json>(text).ok()?),
-        },
+        (Value::Text(text), Column::Json, _) => {
+            Value::from(serde_json::from_str::<Json>(&text).ok()?)
+        }
         _ => return None,
     };
     (attr.sound)(&value).then_some(value)
