@@ -46,7 +46,7 @@ IP = r"(?:\d+\.\d+\.\d+\.\d+|[0-9a-f]*:[0-9a-f:]+)"
 HOSTNAME = r"host-[0-9a-f-]+"
 PLACEHOLDER = {
     "<uuid>": UUID, "<time>": TIME, "<mac>": MAC, "<ip>": IP, "<hostname>": HOSTNAME,
-    "<cidr>": IP + r"/\d+",
+    "<url>": r"https?://[^\"]+",
 }
 
 
@@ -303,6 +303,8 @@ class Normaliser:
                 continue
             value = value.replace(text, "${" + name + "}")
         value = re.sub(UUID, "<uuid>", value)
+        if key == "www-authenticate":
+            return re.sub(PLACEHOLDER["<url>"], "<url>", value)
         if re.fullmatch(TIME, value):
             return "<time>"
         if re.fullmatch(MAC, value) and value not in self.given:
@@ -317,6 +319,8 @@ def error_only(body):
     """Of an error only its type is part of the contract; the sentences are each server's own."""
     if isinstance(body, dict) and isinstance(body.get("NeutronError"), dict):
         return {"NeutronError": {"type": body["NeutronError"].get("type")}}
+    if isinstance(body, dict) and isinstance(body.get("error"), dict):
+        return {"error": {k: v for k, v in body["error"].items() if k != "message"}}
     return body
 
 
@@ -361,7 +365,7 @@ def record(path, base, keystone):
         if status >= 500:
             print(f"  step {number}: {status} to {request} {text[:300]}", flush=True)
         reply = {"status": status}
-        headers = {n: normaliser.text(v, names, "") for n, v in sorted(kept.items())}
+        headers = {n: normaliser.text(v, names, n) for n, v in sorted(kept.items())}
         if headers.get("content-type") != "application/json" or len(headers) > 1:
             reply["headers"] = headers
         if body is not None:
