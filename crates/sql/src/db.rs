@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use tokio::sync::broadcast;
+use tokio::sync::{Semaphore, broadcast};
 use wire::attr::Resource;
 use wire::ctx::Ctx;
 use wire::fault::{self, Error, Result};
@@ -26,6 +26,8 @@ const ATTEMPTS: u32 = 10;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Committed marks that a slow listener may be behind.
 const MARKS: usize = 1024;
+/// Long lists that are streamed at once; each holds a connection and a snapshot.
+const STREAMS: usize = 8;
 /// Prepared forms of `SELECT` that are kept.
 const SELECTS: usize = 500;
 
@@ -40,8 +42,12 @@ struct Inner {
     counters: Arc<Counters>,
     migrations: &'static [Migration],
     marks: broadcast::Sender<Vec<Mark>>,
-    selects: Mutex<HashMap<(usize, Vec<String>), Arc<Select>>>,
+    selects: Mutex<Selects>,
+    streams: Semaphore,
 }
+
+/// By the table's address and the names of the fields.
+type Selects = HashMap<(usize, Vec<String>), Arc<Select>>;
 
 /// Ends the transaction when its future is dropped in the middle.
 struct Abandon<'a>(&'a Tx);
@@ -57,8 +63,8 @@ impl Db {
     /// `mysql://…`. Does not migrate.
     ///
     /// # Errors
-    /// `Internal` for a URL that cannot be read; `HTTPServiceUnavailable` for a server that does not
-    /// answer.
+    /// `Internal` for a URL that cannot be read; `HTTPServiceUnavailable` for a server that does
+    /// not answer.
     pub async fn open(url: &str, migrations: &'static [Migration]) -> Result<Self> {
         let ddl = migrations.iter().chain([&migrate::OWN]).map(|migration| migration.sql);
         let schema = Schema::read(ddl);
@@ -66,7 +72,8 @@ impl Db {
         let engine = Engine::open(url, schema, Arc::clone(&counters)).await?;
         let (marks, _) = broadcast::channel(MARKS);
         let selects = Mutex::default();
-        let inner = Inner { engine, counters, migrations, marks, selects };
+        let streams = Semaphore::new(STREAMS);
+        let inner = Inner { engine, counters, migrations, marks, selects, streams };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -198,6 +205,10 @@ impl Db {
     /// Which SQL it speaks.
     pub fn dialect(&self) -> Dialect {
         self.inner.engine.dialect()
+    }
+
+    pub(crate) fn streams(&self) -> &Semaphore {
+        &self.inner.streams
     }
 
     pub(crate) fn engine(&self) -> &Engine {

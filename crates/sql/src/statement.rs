@@ -1,5 +1,5 @@
-//! `Statement`: one buffered write, what it must have done, and the faults of the constraints it can
-//! violate. Not here: when it is sent (`tx`).
+//! `Statement`: one buffered write, what it must have done, and the faults of the constraints that
+//! it can violate. Not here: when it is sent (`tx`).
 
 use std::borrow::Cow;
 

@@ -101,20 +101,12 @@ impl Mariadb {
     }
 
     /// Reads row by row, so that the server keeps what the caller has not taken yet.
-    pub fn stream(self: &Arc<Self>, flow: Flow) {
-        let engine = Arc::clone(self);
-        tokio::spawn(async move {
-            let sent = async {
-                let mut session = engine.begin(false).await?;
-                let flowed = session.flow(&flow).await;
-                let whole = flowed.map_err(|error| session.failure(error, "").error(&flow.sql))?;
-                // A connection with rows left on it is not worth emptying.
-                if whole { session.rollback().await } else { Ok(()) }
-            };
-            if let Err(error) = sent.await {
-                drop(flow.outlet.send(Err(error)).await);
-            }
-        });
+    pub async fn stream(self: &Arc<Self>, flow: &Flow) -> Result<()> {
+        let mut session = self.begin(false).await?;
+        let flowed = session.flow(flow).await;
+        let whole = flowed.map_err(|error| session.failure(error, "").error(&flow.sql))?;
+        // A connection with rows left on it is not worth emptying.
+        if whole { session.rollback().await } else { Ok(()) }
     }
 }
 
@@ -195,17 +187,11 @@ impl Session {
         let mut chunk = Vec::new();
         while let Some(row) = stream.next().await {
             chunk.push(cells(row?));
-            if chunk.len() >= flow.chunk {
-                let rows = (flow.decode)(std::mem::take(&mut chunk));
-                if flow.outlet.send(Ok(rows)).await.is_err() {
-                    return Ok(false);
-                }
+            if chunk.len() >= flow.chunk && !flow.give(std::mem::take(&mut chunk)).await {
+                return Ok(false);
             }
         }
-        if !chunk.is_empty() {
-            drop(flow.outlet.send(Ok((flow.decode)(chunk))).await);
-        }
-        Ok(true)
+        Ok(chunk.is_empty() || flow.give(chunk).await)
     }
 
     /// What a driver's error means; `table` is what the statement is about.

@@ -7,9 +7,12 @@ pub(crate) mod postgres;
 pub(crate) mod sqlite;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
-use wire::fault::{Error, Result};
+use tokio::sync::mpsc::error::SendTimeoutError;
+use wire::fault::{self, Error, Result};
 use wire::row::Row;
 use wire::value::Value;
 
@@ -35,6 +38,32 @@ pub(crate) struct Flow {
     pub chunk: usize,
     pub decode: Decode,
     pub outlet: Outlet,
+    pub stalled: AtomicBool,
+}
+
+/// A caller who takes no rows for so long is given up: he holds a snapshot and a connection.
+const STALLED: Duration = Duration::from_secs(30);
+
+impl Flow {
+    /// Hands rows out. False: the caller wants no more.
+    pub async fn give(&self, cells: Cells) -> bool {
+        match self.outlet.send_timeout(Ok((self.decode)(cells)), STALLED).await {
+            Ok(()) => true,
+            Err(SendTimeoutError::Closed(_)) => false,
+            Err(SendTimeoutError::Timeout(_)) => {
+                self.stalled.store(true, Ordering::Release);
+                false
+            }
+        }
+    }
+
+    /// Tells a list that was given up from one that is whole.
+    pub fn whole(&self) -> Result<()> {
+        match self.stalled.load(Ordering::Acquire) {
+            false => Ok(()),
+            true => Err(fault::unavailable("The list was taken too slowly and is cut off.")),
+        }
+    }
 }
 
 /// A database.
@@ -90,12 +119,12 @@ impl Engine {
         }
     }
 
-    /// Sends a query's rows into an outlet, in the background.
-    pub fn stream(&self, flow: Flow) {
+    /// Hands out a query's rows until the last one or until they are wanted no more.
+    pub async fn stream(&self, flow: Arc<Flow>) -> Result<()> {
         match self {
-            Self::Sqlite(engine) => engine.stream(flow),
-            Self::Postgres(engine) => engine.stream(flow),
-            Self::Mariadb(engine) => engine.stream(flow),
+            Self::Sqlite(engine) => engine.stream(flow).await,
+            Self::Postgres(engine) => engine.stream(&flow).await,
+            Self::Mariadb(engine) => engine.stream(&flow).await,
         }
     }
 }

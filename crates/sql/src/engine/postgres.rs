@@ -104,21 +104,12 @@ impl Postgres {
     }
 
     /// Reads through a portal, so that the server keeps what the caller has not taken yet.
-    pub fn stream(self: &Arc<Self>, flow: Flow) {
-        let engine = Arc::clone(self);
-        tokio::spawn(async move {
-            let sent = async {
-                let mut session = engine.begin(false).await?;
-                let flowed = session.flow(&flow).await;
-                if flowed.is_ok() {
-                    session.engine.pool.give(session.connection);
-                }
-                flowed.map_err(|error| failure(error).error(&flow.sql))
-            };
-            if let Err(error) = sent.await {
-                drop(flow.outlet.send(Err(error)).await);
-            }
-        });
+    pub async fn stream(self: &Arc<Self>, flow: &Flow) -> Result<()> {
+        let mut session = self.begin(false).await?;
+        let flowed = session.flow(flow).await;
+        flowed.map_err(|error| failure(error).error(&flow.sql))?;
+        self.pool.give(session.connection);
+        Ok(())
     }
 }
 
@@ -158,7 +149,7 @@ impl Session {
         let written = InOrder::new(sends(client, begin, &texts, pending, None));
         let (results, rows) = both(written, client.query(&query, &bound)).await;
         settle(results, begin.is_some(), pending)?;
-        cells(&rows.map_err(|error| failure(error).error(sql))?)
+        rows.and_then(|rows| cells(&rows)).map_err(|error| failure(error).error(sql))
     }
 
     /// Sends the statements in one go; how many rows each has changed.
@@ -187,7 +178,7 @@ impl Session {
         let mut results = InOrder::new(sends).await;
         let committed = results.pop();
         // Whatever of this broke the connection, the commit was on its way.
-        let broken = |sent: &Sent| sent.as_ref().is_err_and(|error| is_lost(error));
+        let broken = |sent: &Sent| sent.as_ref().is_err_and(is_lost);
         if let Some(index) = results.iter().position(broken) {
             let error = results.swap_remove(index).err();
             return Err(error
@@ -247,9 +238,7 @@ impl Session {
         loop {
             let rows = transaction.query_portal(&portal, chunk).await?;
             let last = rows.len() < flow.chunk;
-            let item = cells(&rows).map(|cells| (flow.decode)(cells));
-            let broken = item.is_err();
-            if (!rows.is_empty() && flow.outlet.send(item).await.is_err()) || last || broken {
+            if (!rows.is_empty() && !flow.give(cells(&rows)?).await) || last {
                 return transaction.rollback().await;
             }
         }

@@ -6,6 +6,7 @@
 mod bench;
 mod constraint;
 mod damage;
+mod file;
 mod list;
 mod mark;
 mod migrate;

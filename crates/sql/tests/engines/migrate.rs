@@ -1,11 +1,9 @@
 //! Migrations: once each, by one process, and never backwards.
 
-use std::os::unix::fs::PermissionsExt as _;
-
 use sql::{Db, Migration};
 
 use crate::bench::{Bench, ctx};
-use crate::thing::{MIGRATIONS, text};
+use crate::thing::MIGRATIONS;
 
 pub async fn migrating_again_does_nothing(bench: &Bench) {
     assert_eq!(bench.db.migrate().await.unwrap(), [0; 0]);
@@ -56,49 +54,8 @@ mod sqlite {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn the_database_file_is_readable_by_its_owner_alone() {
-        let bench = Bench::sqlite().await;
-        let file = bench.url.trim_start_matches("sqlite:");
-        for end in ["", "-wal", "-shm"] {
-            let mode = std::fs::metadata(format!("{file}{end}")).unwrap().permissions().mode();
-            assert_eq!(mode & 0o777, 0o600, "{end}");
-        }
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn what_was_answered_is_there_when_the_file_is_opened_again() {
-        let bench = Bench::sqlite().await;
-        bench.exec("INSERT INTO counters VALUES ('c', 5)", &[]).await;
-        // A second connection, as another process would have, while the first is open.
-        let other = Db::open(&bench.url, MIGRATIONS).await.unwrap();
-        let rows = other
-            .read(&ctx(), |tx| async move { tx.rows("SELECT used FROM counters", &[]).await })
-            .await
-            .unwrap();
-        assert_eq!(rows[0][0].as_int(), Some(5));
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_read_is_a_snapshot() {
         snapshot(&Bench::sqlite().await).await;
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn the_log_is_moved_into_the_file_while_nothing_happens() {
-        let bench = Bench::sqlite().await;
-        for _ in 0..50 {
-            let id = text(wire::types::Id::random());
-            bench.exec("INSERT INTO shelves VALUES (?)", &[id]).await;
-        }
-        let file = bench.url.trim_start_matches("sqlite:").to_owned();
-        let small = std::fs::metadata(&file).unwrap().len();
-        for _ in 0..60 {
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-            if std::fs::metadata(&file).unwrap().len() > small {
-                return;
-            }
-        }
-        panic!("the file did not grow");
     }
 }
 

@@ -156,7 +156,11 @@ async fn compare_lists(all: Vec<Made>, filters: Vec<Filter>, sort: Vec<(usize, b
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 96,
+        failure_persistence: None,
+        ..Default::default()
+    })]
 
     #[test]
     fn a_list_is_what_a_simple_filter_and_sort_leave(

@@ -5,12 +5,11 @@ use std::error::Error as StdError;
 use bytes::{Buf as _, BytesMut};
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
-use wire::fault::{Error, Result};
 use wire::value::Value;
 
 use crate::engine::{Cells, json_text};
 
-type Converted<T> = std::result::Result<T, Box<dyn StdError + Sync + Send>>;
+type Converted<T> = Result<T, Box<dyn StdError + Sync + Send>>;
 
 /// A value as a parameter: the type of the place where it stands decides how it is written.
 #[derive(Debug)]
@@ -103,12 +102,11 @@ fn numeric(mut raw: &[u8]) -> Option<i64> {
 }
 
 /// The cells of an answer.
-pub fn cells(rows: &[Row]) -> Result<Cells> {
+pub fn cells(rows: &[Row]) -> Result<Cells, tokio_postgres::Error> {
     let read = |row: &Row| {
         (0..row.len()).map(|column| row.try_get::<_, Cell>(column).map(|cell| cell.0)).collect()
     };
-    let all: std::result::Result<Cells, tokio_postgres::Error> = rows.iter().map(read).collect();
-    all.map_err(|error| Error::Internal(error.into()))
+    rows.iter().map(read).collect()
 }
 
 #[cfg(test)]

@@ -70,8 +70,8 @@ fn settle(connection: &Connection, role: Role) -> rusqlite::Result<()> {
     // The checkpoint task moves the pages: inline it would cost some caller milliseconds.
     set("wal_autocheckpoint", "0")?;
     set("journal_size_limit", "67108864")?;
-    // KiB, as a negative number. A full cache of the writer and the readers is what there is to spend.
-    set("cache_size", if role == Role::Writer { "-65536" } else { "-4096" })?;
+    // KiB, as a negative number; full caches of all connections are what there is to spend.
+    set("cache_size", if role == Role::Writer { "-65536" } else { "-2048" })?;
     if role == Role::Reader {
         set("query_only", "on")?;
     }

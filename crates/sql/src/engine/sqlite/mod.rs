@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rusqlite::Connection;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use wire::fault::{Error, Result};
 use wire::value::Value;
 
@@ -23,10 +23,6 @@ use crate::stats::{Counters, Queued, count};
 
 /// Snapshots that are read at once.
 const READERS: usize = 4;
-/// Long lists that are streamed at once.
-const STREAMS: usize = 8;
-/// A caller who takes no rows for so long is given up.
-const STALLED: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// A database file, or one in memory.
 pub(crate) struct Sqlite {
@@ -45,7 +41,6 @@ pub(crate) struct Shared {
 struct File {
     path: PathBuf,
     readers: Pool<Connection>,
-    streams: Arc<Semaphore>,
 }
 
 /// One transaction.
@@ -88,11 +83,7 @@ impl Sqlite {
             connection::open(&path, Role::Writer)?
         };
         let queue = Queue::new(writer, Arc::clone(&counters));
-        let file = (!memory).then(|| File {
-            path: path.clone(),
-            readers: Pool::new(READERS),
-            streams: Arc::new(Semaphore::new(STREAMS)),
-        });
+        let file = (!memory).then(|| File { path: path.clone(), readers: Pool::new(READERS) });
         if file.is_some() {
             tokio::spawn(checkpoint::run(path, Arc::downgrade(&queue)));
         }
@@ -123,67 +114,40 @@ impl Sqlite {
     }
 
     /// Reads on a thread and a connection of its own, chunk by chunk as the caller takes them.
-    pub fn stream(&self, flow: Flow) {
-        let shared = Arc::clone(&self.shared);
-        tokio::spawn(async move {
-            let Some(file) = &shared.file else {
-                return stream_memory(&shared, flow).await;
-            };
-            let Ok(_permit) = Arc::clone(&file.streams).acquire_owned().await else { return };
-            let path = file.path.clone();
-            let handle = tokio::runtime::Handle::current();
-            let thread = tokio::task::spawn_blocking(move || {
-                let outlet = flow.outlet.clone();
-                let send = |item| {
-                    let sent = tokio::time::timeout(STALLED, outlet.send(item));
-                    handle.block_on(async { matches!(sent.await, Ok(Ok(()))) })
-                };
-                if let Err(error) = stream_file(&path, &flow, &send) {
-                    send(Err(error));
-                }
-            });
-            drop(thread.await);
+    pub async fn stream(&self, flow: Arc<Flow>) -> Result<()> {
+        let Some(file) = &self.shared.file else {
+            return stream_memory(&self.shared, &flow).await;
+        };
+        let path = file.path.clone();
+        let runtime = tokio::runtime::Handle::current();
+        let thread = tokio::task::spawn_blocking(move || {
+            let connection = connection::open(&path, Role::Reader)?;
+            let give = &mut |cells| runtime.block_on(flow.give(cells));
+            connection::each_chunk(&connection, &flow.sql, &flow.params, flow.chunk, give)
+                .map_err(|error| failure(error, None).error(&flow.sql))
         });
+        thread.await.map_err(|error| Error::Internal(error.into()))?
     }
-}
-
-/// True while the caller wants more.
-type Send<'a> = &'a dyn Fn(Result<Vec<wire::row::Row>>) -> bool;
-
-fn stream_file(path: &Path, flow: &Flow, send: Send<'_>) -> Result<()> {
-    let connection = connection::open(path, Role::Reader)?;
-    connection::each_chunk(&connection, &flow.sql, &flow.params, flow.chunk, &mut |cells| {
-        send(Ok((flow.decode)(cells)))
-    })
-    .map_err(|error| failure(error, None).error(&flow.sql))
 }
 
 /// In memory there is one connection: the whole answer is read in one turn at it.
-async fn stream_memory(shared: &Arc<Shared>, flow: Flow) {
-    let read = async {
-        let member = Member::look(&shared.queue).await?;
-        let mut chunks = Vec::new();
-        member
-            .on(|connection| {
-                let (sql, params) = (&flow.sql, &flow.params);
-                connection::each_chunk(connection, sql, params, flow.chunk, &mut |cells| {
-                    chunks.push(cells);
-                    true
-                })
-            })?
-            .map_err(|error| failure(error, None).error(&flow.sql))?;
-        Ok(chunks)
-    };
-    match read.await {
-        Err(error) => drop(flow.outlet.send(Err(error)).await),
-        Ok(chunks) => {
-            for cells in chunks {
-                if flow.outlet.send(Ok((flow.decode)(cells))).await.is_err() {
-                    return;
-                }
-            }
+async fn stream_memory(shared: &Arc<Shared>, flow: &Flow) -> Result<()> {
+    let member = Member::look(&shared.queue).await?;
+    let mut chunks = Vec::new();
+    let read = member.on(|connection| {
+        connection::each_chunk(connection, &flow.sql, &flow.params, flow.chunk, &mut |cells| {
+            chunks.push(cells);
+            true
+        })
+    })?;
+    read.map_err(|error| failure(error, None).error(&flow.sql))?;
+    member.end(false).await?;
+    for cells in chunks {
+        if !flow.give(cells).await {
+            break;
         }
     }
+    Ok(())
 }
 
 impl Session {

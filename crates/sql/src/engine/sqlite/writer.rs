@@ -187,7 +187,7 @@ impl Member {
         }
         if !keep && guard.members.is_empty() {
             // Nobody else's work was read and nothing was done.
-            guard.commit();
+            guard.abandon();
             return Ok(());
         }
         let (done, outcome) = oneshot::channel();
@@ -237,7 +237,7 @@ impl Drop for Member {
             guard.abandon();
         }
         if guard.members.is_empty() {
-            guard.commit();
+            guard.abandon();
         } else {
             drop(guard);
             self.queue.orphaned.notify_one();
