@@ -11,9 +11,9 @@ CREATE INDEX ix_tags_tag ON tags (tag);
 CREATE TABLE rbac_policies (
   id VARCHAR(36) NOT NULL,
   project_id VARCHAR(255) NOT NULL,
-  object_type VARCHAR(255) NOT NULL,
+  object_type VARCHAR(64) NOT NULL,
   object_id VARCHAR(36) NOT NULL,
-  action VARCHAR(255) NOT NULL,
+  action VARCHAR(64) NOT NULL,
   target_project VARCHAR(255) NOT NULL,
   CONSTRAINT pk_rbac_policies PRIMARY KEY (id),
   CONSTRAINT uq_rbac_policies_entry UNIQUE (object_id, object_type, action, target_project)

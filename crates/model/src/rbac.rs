@@ -39,9 +39,9 @@ resource! {
     RbacPolicy = Resource::of("rbac_policy", "rbac_policies").ext("rbac-policies");
     id: Id = ro().filter();
     project_id: Text<255> = init().filter().policy();
-    object_type: Text<255> = init().filter().enforce();
+    object_type: Text<64> = init().filter().enforce();
     object_id: Id = init().filter().enforce();
-    action: Text<255> = init().filter().enforce();
+    action: Text<64> = init().filter().enforce();
     /// A project, or `*` for all of them.
     target_project: TargetProject = rw().filter().enforce().policy().wire("target_tenant");
 }

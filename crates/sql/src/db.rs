@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Committed marks that a slow listener may be behind.
 const MARKS: usize = 1024;
 /// Long lists that are streamed at once; each holds a connection and a snapshot.
-const STREAMS: usize = 8;
+pub(crate) const STREAMS: usize = 8;
 /// Prepared forms of `SELECT` that are kept.
 const SELECTS: usize = 500;
 

@@ -242,14 +242,15 @@ fn comparable(column: Column, values: &[Value]) -> Vec<Value> {
 
 /// `expression IN (values)`; null among the values stands for rows without one.
 fn is_one_of(sql: &mut Sql, expression: &str, scope: &Scope, column: Column, values: &[Value]) {
-    sql.push("1=0");
+    // Nothing but the terms themselves: SQLite uses no index for `1=0 OR …`.
+    let mut or = "";
     if values.contains(&Value::Null) {
-        sql.push(" OR ");
         sql.push_for(expression, scope);
         sql.push(" IS NULL");
+        or = " OR ";
     }
     for group in comparable(column, values).chunks(GROUP) {
-        sql.push(" OR ");
+        sql.push(or);
         sql.push_for(expression, scope);
         sql.push(" IN (");
         // Filled up to a power of two with the last one: fewer different statements to prepare.
@@ -257,6 +258,10 @@ fn is_one_of(sql: &mut Sql, expression: &str, scope: &Scope, column: Column, val
         let filled = group.iter().chain(group.last().into_iter().cycle()).take(places);
         sql.bind(&vec!["?"; places].join(", "), filled.cloned());
         sql.push(")");
+        or = " OR ";
+    }
+    if or.is_empty() {
+        sql.push("1=0");
     }
 }
 

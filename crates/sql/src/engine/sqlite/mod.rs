@@ -41,6 +41,9 @@ pub(crate) struct Shared {
 struct File {
     path: PathBuf,
     readers: Pool<Connection>,
+    /// Those of lists, kept for the next one: opening one and preparing the statement costs more than
+    /// reading a hundred rows.
+    streams: Pool<Connection>,
 }
 
 /// One transaction.
@@ -83,7 +86,11 @@ impl Sqlite {
             connection::open(&path, Role::Writer)?
         };
         let queue = Queue::new(writer, Arc::clone(&counters));
-        let file = (!memory).then(|| File { path: path.clone(), readers: Pool::new(READERS) });
+        let file = (!memory).then(|| File {
+            path: path.clone(),
+            readers: Pool::new(READERS),
+            streams: Pool::new(crate::db::STREAMS),
+        });
         if file.is_some() {
             tokio::spawn(checkpoint::run(path, Arc::downgrade(&queue)));
         }
@@ -118,15 +125,23 @@ impl Sqlite {
         let Some(file) = &self.shared.file else {
             return stream_memory(&self.shared, &flow).await;
         };
+        let (permit, idle) = file.streams.take().await?;
         let path = file.path.clone();
         let runtime = tokio::runtime::Handle::current();
         let thread = tokio::task::spawn_blocking(move || {
-            let connection = connection::open(&path, Role::Reader)?;
+            let connection = match idle {
+                Some(connection) => connection,
+                None => connection::open(&path, Role::Reader)?,
+            };
             let give = &mut |cells| runtime.block_on(flow.give(cells));
             connection::each_chunk(&connection, &flow.sql, &flow.params, flow.chunk, give)
-                .map_err(|error| failure(error, None).error(&flow.sql))
+                .map_err(|error| failure(error, None).error(&flow.sql))?;
+            Ok::<_, Error>(connection)
         });
-        thread.await.map_err(|error| Error::Internal(error.into()))?
+        let connection = thread.await.map_err(|error| Error::Internal(error.into()))??;
+        file.streams.give(connection);
+        drop(permit);
+        Ok(())
     }
 }
 
