@@ -1,7 +1,8 @@
-//! Port bindings: on which host a port is plugged in, and on which it will be. Every port has exactly
-//! one ACTIVE binding, from its creation to its end; an unbound port's is on the host ''. A binding
-//! moves by one conditional write, so that no reader ever sees a port without an active one. How a port
-//! is plugged in is in `binding/plug.rs`, the ports of distributed routers in `binding/distributed.rs`.
+//! Port bindings: on which host a port is plugged in, and on which it will be. Every port has
+//! exactly one ACTIVE binding, from its creation to its end; an unbound port's is on the host ''. A
+//! binding moves by one conditional write, so that no reader ever sees a port without an active
+//! one. How a port is plugged in is in `binding/plug.rs`, the ports of distributed routers in
+//! `binding/distributed.rs`.
 
 pub mod distributed;
 pub mod plug;
@@ -68,7 +69,8 @@ impl Stored {
     fn shown(self, port: &Row) -> Row {
         let mut row = Row::empty(&TABLE);
         let mut profile = self.wish.profile;
-        // PARITY: what the port says about trust appears in the profile of bindings that are plugged in.
+        // PARITY: what the port says about trust appears in the profile of bindings that are
+        // plugged in.
         if let (Some(trusted), true) = (port.get(port::at::trusted), self.vif_type != plug::UNBOUND)
         {
             profile.0.insert("trusted".into(), trusted.into());
@@ -264,7 +266,8 @@ pub async fn update(call: &Call<'_>, port: &Row, host: &str, ask: &Draft) -> Res
 }
 
 /// Removes a binding. The active one becomes one without a host.
-/// PARITY: Neutron leaves a port without any binding then; here it is unbound, and never without one.
+/// PARITY: Neutron leaves a port without any binding then; here it is unbound, and never without
+/// one.
 ///
 /// # Errors
 /// `PortBindingNotFound`, `BadRequest`.

@@ -1,7 +1,7 @@
-//! Ports: a connection point for attaching one device to one network. Its parts have a file each: MAC
-//! addresses in `port/mac.rs`, port security in `port/security.rs`, names in `port/dns.rs`, address
-//! pairs in `port/pairs.rs`, DHCP options in `port/dhcp.rs`. Where a port is plugged in is in
-//! `binding`, its addresses are in `ipam`.
+//! Ports: a connection point for attaching one device to one network. Its parts have a file each:
+//! MAC addresses in `port/mac.rs`, port security in `port/security.rs`, names in `port/dns.rs`,
+//! address pairs in `port/pairs.rs`, DHCP options in `port/dhcp.rs`. Where a port is plugged in is
+//! in `binding`, its addresses are in `ipam`.
 
 pub mod change;
 pub mod create;
@@ -237,22 +237,20 @@ pub async fn count_on_network(call: &Call<'_>, network_id: Id) -> Result<i64> {
 /// Refuses what no port can be asked for.
 ///
 /// # Errors
-/// `QosPolicyNotFound`, `HTTPBadRequest`.
+/// `QosPolicyNotFound`, `InvalidInput`, `HTTPBadRequest`.
 fn refuse(ask: &Draft) -> Result<()> {
     if let Some(Some(policy)) = ask.asked(at::qos_policy_id) {
         // There are no QoS policies yet, so nobody can see one.
         return Err(fault::qos_policy_not_found(policy));
     }
     // PARITY: these are null until somebody sets them, but cannot be set to null.
-    for index in [at::trusted.index, at::hardware_offload_type.index] {
-        if ask.value(index) == Some(&Value::Null)
-            && let Some(attr) = TABLE.attrs.get(index)
-        {
-            return Err(fault::bad_request(format!(
-                "The attribute '{}' of a port must be {}, not null.",
-                attr.wire, attr.accepts
-            )));
-        }
+    if ask.value(at::trusted.index) == Some(&Value::Null) {
+        return Err(fault::invalid_input("'trusted' of a port must be true or false, not null."));
+    }
+    if ask.value(at::hardware_offload_type.index) == Some(&Value::Null) {
+        return Err(fault::bad_request(
+            "'hardware_offload_type' of a port must be switchdev, not null.",
+        ));
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Bindings against a real database: a bound port has exactly one active binding, for every reader, at
-//! every instant.
+//! Bindings against a real database: a bound port has exactly one active binding, for every reader,
+//! at every instant.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod house;

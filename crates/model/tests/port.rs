@@ -200,7 +200,7 @@ async fn the_profile_tells_of_offload_and_trust() {
     let want = json!({"pci_slot": "0000:00:1f.0", "trusted": false});
     assert_eq!(shown(&port, "binding:profile"), want);
     let null = house.update(&root, "ports", port.id(), json!({"trusted": null})).await;
-    assert_eq!(kind_of(null), "HTTPBadRequest");
+    assert_eq!(kind_of(null), "InvalidInput");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -151,7 +151,7 @@ fn describe(call: &Call<'_>, old: &Row, port: &mut Row, ask: &Draft, own: Mac) -
         port.set(at::allowed_address_pairs, pairs::complete(call.settings, asked, own)?);
     }
     let options = ask.asked(at::extra_dhcp_opts).unwrap_or_default();
-    port.set(at::extra_dhcp_opts, dhcp::merge(old.get(at::extra_dhcp_opts), options));
+    port.set(at::extra_dhcp_opts, dhcp::merge(old.get(at::extra_dhcp_opts), options)?);
     forget_empty_hints(port);
     Ok(())
 }

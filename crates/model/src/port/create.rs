@@ -1,5 +1,5 @@
-//! Making a port. Everything is decided first, then written together: the port, its binding, and what
-//! hangs on both.
+//! Making a port. Everything is decided first, then written together: the port, its binding, and
+//! what hangs on both.
 
 use wire::draft::Draft;
 use wire::fault::{self, Result};
@@ -57,7 +57,8 @@ pub async fn create(call: &Call<'_>, ask: &Draft) -> Result<Row> {
 
 /// The network's default of port security; the network is looked up as the caller may see it.
 async fn is_filtered(call: &Call<'_>, network_id: Id) -> Result<bool> {
-    // Only what is needed here is read: the whole network would cost more than the rest of the port.
+    // Only what is needed here is read: the whole network would cost more than the rest of the
+    // port.
     let query = Query {
         filters: vec![Filter::In {
             attr: network::at::id.index,
@@ -106,7 +107,7 @@ fn describe(call: &Call<'_>, port: &mut Row, ask: &Draft, mac: mac::Choice) -> R
     let pairs = pairs::complete(call.settings, asked, mac.mac())?;
     port.set(at::allowed_address_pairs, pairs);
     let options = ask.asked(at::extra_dhcp_opts).unwrap_or_default();
-    port.set(at::extra_dhcp_opts, dhcp::merge(Vec::new(), options));
+    port.set(at::extra_dhcp_opts, dhcp::merge(Vec::new(), options)?);
     port.set(at::data_plane_status, None);
     port.set(at::trusted, ask.asked(at::trusted).flatten());
     port.set(at::hardware_offload_type, ask.asked(at::hardware_offload_type).flatten());

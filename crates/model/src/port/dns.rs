@@ -1,5 +1,5 @@
-//! How ports are named in the DNS: which names are accepted, and what each address is called. Not here:
-//! an external DNS service.
+//! How ports are named in the DNS: which names are accepted, and what each address is called. Not
+//! here: an external DNS service.
 
 use serde_json::{Value as Json, json};
 use wire::fault::{self, Result};
@@ -19,15 +19,15 @@ fn domain(settings: &Settings) -> String {
 }
 
 /// True when ports can be given names.
-/// PARITY: without a domain, and with the default one, Neutron accepts `dns_name` and `dns_domain` of
-/// ports and forgets them.
+/// PARITY: without a domain, and with the default one, Neutron accepts `dns_name` and `dns_domain`
+/// of ports and forgets them.
 pub fn is_served(settings: &Settings) -> bool {
     let domain = domain(settings);
     !domain.is_empty() && domain != DEFAULT_DOMAIN
 }
 
-/// Checks that a name fits the configured domain: a relative one together with it, an absolute one as
-/// a part of it.
+/// Checks that a name fits the configured domain: a relative one together with it, an absolute one
+/// as a part of it.
 ///
 /// # Errors
 /// `HTTPBadRequest`.

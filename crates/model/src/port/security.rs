@@ -1,5 +1,5 @@
-//! Port security: whether a port's traffic is filtered, and which security groups filter it. Not here:
-//! who may refer to a group (`security_group`).
+//! Port security: whether a port's traffic is filtered, and which security groups filter it. Not
+//! here: who may refer to a group (`security_group`).
 
 use wire::draft::Draft;
 use wire::fault::{self, Error, Result};
@@ -19,8 +19,8 @@ pub fn is_trusted(device_owner: &str) -> bool {
 /// Decides the security of a new port, on a network of this default.
 ///
 /// # Errors
-/// `PortSecurityAndIPRequiredForSecurityGroups`, `AddressPairAndPortSecurityRequired`, and the faults
-/// of the groups.
+/// `PortSecurityAndIPRequiredForSecurityGroups`, `AddressPairAndPortSecurityRequired`, and the
+/// faults of the groups.
 pub async fn decide(call: &Call<'_>, port: &mut Row, ask: &Draft, default: bool) -> Result<()> {
     let trusted = is_trusted(port.get(at::device_owner).as_str());
     // PARITY: a trusted device is never filtered, even where the caller asks for it.
