@@ -155,6 +155,7 @@ faults! {
     address_pair_and_port_security_required() = 409 "AddressPairAndPortSecurityRequired", "A port with 'allowed_address_pairs' needs 'port_security_enabled' true.";
     port_security_and_ip_required_for_security_groups() = 400 "PortSecurityAndIPRequiredForSecurityGroups", "A port with 'security_groups' needs 'port_security_enabled' true, and a device that is not part of the network itself.";
     port_security_port_has_security_group() = 409 "PortSecurityPortHasSecurityGroup", "The port has security groups; set 'security_groups' to [] to disable its port security.";
+    duplicate_dhcp_option(opt_name, ip_version) = 409 "NeutronDbObjectDuplicateEntry", "'extra_dhcp_opts' gives the option {opt_name} of IPv{ip_version} two values; give it one.";
     bad_port(why) = 400 "BadRequest", "{why}";
     port_binding_already_active(port_id, host) = 409 "PortBindingAlreadyActive", "The binding of port {port_id} on the host {host} is active already.";
     port_binding_already_exists(port_id, host) = 409 "PortBindingAlreadyExists", "Port {port_id} already has a binding on the host {host}.";
