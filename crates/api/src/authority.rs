@@ -1,5 +1,6 @@
-//! Who may do what to which row, and which attributes he is shown. The rules are `policy`'s; here is
-//! which of them a request needs. Not here: which rows a caller sees at all (the tables' `visible`).
+//! Who may do what to which row, and which attributes he is shown. The rules are `policy`'s; here
+//! is which of them a request needs. Not here: which rows a caller sees at all (the tables'
+//! `visible`).
 
 use std::borrow::Cow;
 
@@ -78,7 +79,13 @@ pub fn may_see(rules: &Enforcer, ctx: &Ctx, table: &Resource, row: &Row) -> bool
 ///
 /// # Errors
 /// `PolicyNotAuthorized` naming the rule.
-pub fn require_all(rules: &Enforcer, ctx: &Ctx, act: &str, ask: &Draft, target: &Row) -> Result<()> {
+pub fn require_all(
+    rules: &Enforcer,
+    ctx: &Ctx,
+    act: &str,
+    ask: &Draft,
+    target: &Row,
+) -> Result<()> {
     let base = format!("{act}_{}", ask.table.one);
     let row = RowTarget(target);
     require(rules, ctx, &base, &row)?;
@@ -135,7 +142,8 @@ pub struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// The view of this caller on a kind; rules that depend on the roles alone are decided here, once.
+    /// The view of this caller on a kind; rules that depend on the roles alone are decided here,
+    /// once.
     pub fn new(rules: &'a Enforcer, ctx: &'a Ctx, table: &Resource, fields: &[String]) -> Self {
         let who = credentials(ctx);
         let mut mask = Mask::of(table, fields);

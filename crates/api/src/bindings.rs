@@ -10,9 +10,9 @@ use wire::row::Row;
 use wire::show::Mask;
 
 use crate::authority::{self, RowTarget};
+use crate::body;
 use crate::operation::{Asked, find};
 use crate::reply::{self, Body};
-use crate::body;
 
 /// What is asked of the bindings of a port.
 enum Act<'a> {
@@ -36,6 +36,7 @@ pub async fn answer(
 ) -> Result<Response<Body>> {
     let act = match (method, host.as_deref(), activate) {
         (&Method::GET, None, false) => return list(asked, kind, id).await,
+        (&Method::GET, Some(host), false) => return show(asked, kind, id, host).await,
         (&Method::POST, None, false) => Act::Create(draft(asked, Verb::Create)?),
         (&Method::PUT, Some(host), false) => Act::Update(host, draft(asked, Verb::Update)?),
         (&Method::DELETE, Some(host), false) => Act::Delete(host),
@@ -54,6 +55,7 @@ pub async fn answer(
         .await?;
     Ok(match (row, act) {
         (Some(row), Act::Create(_)) => shown(asked, &row, 201),
+        (Some(row), Act::Activate(_)) => activated(&row),
         (Some(row), _) => shown(asked, &row, 200),
         (None, _) => reply::nothing(),
     })
@@ -78,7 +80,7 @@ async fn perform(call: &Call<'_>, port: &Row, act: &Act<'_>) -> Result<Option<Ro
 }
 
 fn draft(asked: &Asked<'_>, verb: Verb) -> Result<Draft> {
-    let json = body::json(asked.headers, &asked.body)?;
+    let json = body::json(&asked.body)?;
     Draft::parse_one(&binding::TABLE, verb, &json)
 }
 
@@ -89,8 +91,10 @@ async fn list(asked: &Asked<'_>, kind: &'static dyn Kind, id: &str) -> Result<Re
         .read(asked.ctx, |tx| async move {
             let call = asked.call(&tx);
             let port = find(asked, &call, kind, id).await?;
-            let rule = "get_port_binding";
-            authority::require(&asked.server.rules, asked.ctx, rule, &RowTarget(&port))?;
+            // PARITY: who may not see bindings sees an empty list of them.
+            if !may_read(asked, &port) {
+                return Ok(Vec::new());
+            }
             binding::list(&call, &port).await
         })
         .await?;
@@ -110,6 +114,38 @@ async fn list(asked: &Asked<'_>, kind: &'static dyn Kind, id: &str) -> Result<Re
     }
     out.extend_from_slice(b"]}");
     Ok(reply::json(200, out))
+}
+
+async fn show(
+    asked: &Asked<'_>,
+    kind: &'static dyn Kind,
+    id: &str,
+    host: &str,
+) -> Result<Response<Body>> {
+    let db = &asked.server.world.db;
+    let row = db
+        .read(asked.ctx, |tx| async move {
+            let call = asked.call(&tx);
+            let port = find(asked, &call, kind, id).await?;
+            if !may_read(asked, &port) {
+                return Err(fault::port_binding_not_found(port.id(), host));
+            }
+            binding::show(&call, &port, host).await
+        })
+        .await?;
+    Ok(shown(asked, &row, 200))
+}
+
+fn may_read(asked: &Asked<'_>, port: &Row) -> bool {
+    let rule = "get_port_binding";
+    authority::require(&asked.server.rules, asked.ctx, rule, &RowTarget(port)).is_ok()
+}
+
+/// PARITY: an action's reply has no key around it.
+fn activated(row: &Row) -> Response<Body> {
+    let mut out = Vec::new();
+    wire::show::object(row, &Mask::of(&binding::TABLE, &[]), &mut out);
+    reply::json(200, out)
 }
 
 fn shown(asked: &Asked<'_>, row: &Row, status: u16) -> Response<Body> {

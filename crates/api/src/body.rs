@@ -1,4 +1,5 @@
-//! The body of a request: its size, type and JSON, checked at the door. Not here: what it says (`wire`).
+//! The body of a request: its size, type and JSON, checked at the door. Not here: what it says
+//! (`wire`).
 
 use http::HeaderMap;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -28,15 +29,9 @@ where
 /// The JSON object of a body.
 ///
 /// # Errors
-/// 400 for none, for another type, for what is no JSON object, and for too deep nesting.
-pub fn json(headers: &HeaderMap, bytes: &[u8]) -> Result<Json> {
-    let given = headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    if let Some(given) = given
-        && !given.to_ascii_lowercase().starts_with("application/json")
-        && !bytes.is_empty()
-    {
-        return Err(fault::unsupported_media(wire::types::quoted(&Json::from(given))));
-    }
+/// 400 for none, for what is no JSON object, and for too deep nesting. PARITY: whatever the
+/// `Content-Type` says, the body is read as JSON.
+pub fn json(bytes: &[u8]) -> Result<Json> {
     let json: Json = serde_json::from_slice(bytes).map_err(|error| {
         fault::bad_request(format!(
             "The body is not JSON: something is wrong at line {}, column {}.",
@@ -53,6 +48,24 @@ pub fn json(headers: &HeaderMap, bytes: &[u8]) -> Result<Json> {
         )));
     }
     Ok(json)
+}
+
+/// Refuses a caller who would not take JSON.
+///
+/// # Errors
+/// 406.
+pub fn accepts_json(headers: &HeaderMap) -> Result<()> {
+    let Some(given) = headers.get(http::header::ACCEPT).and_then(|value| value.to_str().ok())
+    else {
+        return Ok(());
+    };
+    let taken = ["application/json", "application/*", "*/*", ""];
+    let kinds = given.split(',').map(|range| range.split(';').next().unwrap_or("").trim());
+    if kinds.map(str::to_ascii_lowercase).any(|kind| taken.contains(&kind.as_str())) {
+        Ok(())
+    } else {
+        Err(fault::not_acceptable(given))
+    }
 }
 
 fn depth(json: &Json) -> usize {

@@ -1,5 +1,5 @@
-//! The extensions that this server serves: alias, name, description, time of the last change. Aliases,
-//! names and times are Neutron's, since clients look for them; the descriptions are ours.
+//! The extensions that this server serves: alias, name, description, time of the last change.
+//! Aliases, names and times are Neutron's, since clients look for them; the descriptions are ours.
 
 /// One extension.
 #[derive(Debug)]

@@ -1,5 +1,5 @@
-//! The Networking API v2.0 over HTTP. Routes come from the tables; each verb is one operation for all
-//! kinds. Not here: the listener and its TLS (`server`), what things mean (`model`), SQL.
+//! The Networking API v2.0 over HTTP. Routes come from the tables; each verb is one operation for
+//! all kinds. Not here: the listener and its TLS (`server`), what things mean (`model`), SQL.
 
 pub mod authority;
 pub mod bindings;

@@ -19,10 +19,10 @@ use wire::types::Id;
 use wire::value::Value;
 
 use crate::authority::{self, RowTarget, View};
+use crate::body;
 use crate::query;
 use crate::reply::{self, Body};
 use crate::server::Server;
-use crate::body;
 
 /// Rows that are shown in one piece of a streamed reply.
 const CHUNK: usize = 256;
@@ -74,11 +74,14 @@ pub fn id_of(kind: &dyn Kind, text: &str) -> Result<Id> {
 /// Faults of the body, the policy, the quota and the kind.
 pub async fn create(asked: &Asked<'_>, kind: &'static dyn Kind) -> Result<Response<Body>> {
     let (table, ctx) = (kind.table(), asked.ctx);
-    let json = body::json(asked.headers, &asked.body)?;
+    let json = body::json(&asked.body)?;
     let limit = asked.server.world.settings.bulk_limit;
     let (mut drafts, bulk) = Draft::parse_many(table, &json, limit)?;
     if bulk && !kind.verbs().bulk {
-        return Err(fault::bad_request(format!("'{}' can be created only one by one.", table.many)));
+        return Err(fault::bad_request(format!(
+            "'{}' can be created only one by one.",
+            table.many
+        )));
     }
     for draft in &mut drafts {
         own(asked, draft)?;
@@ -281,10 +284,15 @@ async fn page(asked: &Asked<'_>, kind: &'static dyn Kind, query: &Query) -> Resu
         .db
         .read(asked.ctx, |tx| async move {
             let call = asked.call(&tx);
-            match kind.computed(&call, wanted) {
-                Some(rows) => rows.await,
-                None => tx.list(kind.table(), &call.scope(), wanted).await,
+            if let Some(rows) = kind.computed(&call, wanted) {
+                return rows.await;
             }
+            if let Some(marker) = &wanted.marker
+                && call.find(kind.table(), id_of(kind, marker)?).await?.is_none()
+            {
+                return Err(kind.not_found(marker));
+            }
+            tx.list(kind.table(), &call.scope(), wanted).await
         })
         .await?;
     kind.fill(&world.settings, &*world.backend, &mut rows);
@@ -303,8 +311,7 @@ async fn page(asked: &Asked<'_>, kind: &'static dyn Kind, query: &Query) -> Resu
     out.push(b']');
     let id = |row: Option<&Row>| row.map_or_else(String::new, |row| row.id().to_string());
     let (first, last) = (id(rows.first()), id(rows.last()));
-    let links =
-        query::links(&asked.url, &asked.pairs, query, (&first, &last), rows.len() as u64);
+    let links = query::links(&asked.url, &asked.pairs, query, (&first, &last), rows.len() as u64);
     if !links.is_empty() {
         out.extend_from_slice(format!(",\"{}_links\":", kind.table().many).as_bytes());
         out.extend_from_slice(serde_json::Value::from(links).to_string().as_bytes());
@@ -389,8 +396,12 @@ fn write_chunk(
 ///
 /// # Errors
 /// 404, 412 for another revision than `If-Match` names, 403, and the kind's faults.
-pub async fn update(asked: &Asked<'_>, kind: &'static dyn Kind, id: &str) -> Result<Response<Body>> {
-    let json = body::json(asked.headers, &asked.body)?;
+pub async fn update(
+    asked: &Asked<'_>,
+    kind: &'static dyn Kind,
+    id: &str,
+) -> Result<Response<Body>> {
+    let json = body::json(&asked.body)?;
     let draft = &Draft::parse_one(kind.table(), Verb::Update, &json)?;
     let expected = expected_revision(asked.headers)?;
     let rows = asked
@@ -414,7 +425,14 @@ pub async fn update(asked: &Asked<'_>, kind: &'static dyn Kind, id: &str) -> Res
 ///
 /// # Errors
 /// 404, 412, 403, and the kind's faults.
-pub async fn delete(asked: &Asked<'_>, kind: &'static dyn Kind, id: &str) -> Result<Response<Body>> {
+pub async fn delete(
+    asked: &Asked<'_>,
+    kind: &'static dyn Kind,
+    id: &str,
+) -> Result<Response<Body>> {
+    if !asked.body.is_empty() {
+        return Err(fault::bad_request("A DELETE has no body."));
+    }
     let expected = expected_revision(asked.headers)?;
     asked
         .server
@@ -442,7 +460,7 @@ pub async fn act(
     id: &str,
     action: &str,
 ) -> Result<Response<Body>> {
-    let json = &body::json(asked.headers, &asked.body)?;
+    let json = &body::json(&asked.body)?;
     let answer = asked
         .server
         .world
@@ -459,7 +477,7 @@ pub async fn act(
 
 /// The revision in `If-Match: revision_number=N`.
 fn expected_revision(headers: &HeaderMap) -> Result<Option<i64>> {
-    let Some(given) = headers.get(http::header::IF_MATCH) else {
+    let Some(given) = headers.get(http::header::IF_MATCH).filter(|given| *given != "*") else {
         return Ok(None);
     };
     given
@@ -468,7 +486,9 @@ fn expected_revision(headers: &HeaderMap) -> Result<Option<i64>> {
         .and_then(|text| text.trim().strip_prefix("revision_number="))
         .and_then(|number| number.trim().parse().ok())
         .map(Some)
-        .ok_or_else(|| fault::bad_request("'If-Match' must be revision_number=N with a whole number."))
+        .ok_or_else(|| {
+            fault::bad_limit("'If-Match' must be revision_number=N with a whole number.")
+        })
 }
 
 fn check_revision(row: &Row, expected: Option<i64>) -> Result<()> {

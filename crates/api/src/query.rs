@@ -32,7 +32,8 @@ pub fn decode(text: &str) -> Result<String> {
     if !text.contains(['%', '+']) {
         return Ok(text.to_owned());
     }
-    let bad = || fault::bad_request("The path or query has a percent-escape that is no UTF-8 text.");
+    let bad =
+        || fault::bad_request("The path or query has a percent-escape that is no UTF-8 text.");
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
@@ -70,8 +71,8 @@ pub fn encode(text: &str) -> String {
 
 /// The links to the pages beside this one, as JSON text.
 ///
-/// PARITY: neutron/api/api_common.py: a page that is full may have a next one; there is a previous one
-/// unless the walk backwards has come to an end.
+/// PARITY: neutron/api/api_common.py: a page that is full may have a next one; there is a previous
+/// one unless the walk backwards has come to an end.
 pub fn links(
     base: &str,
     pairs: &[(String, String)],

@@ -35,7 +35,7 @@ pub async fn answer(
         (&Method::GET, None, None) => all(asked).await,
         // PARITY: two names of one question: which project is this?
         (&Method::GET, Some(word @ ("tenant" | "project")), None) => {
-            let own = json!({"tenant_id": asked.ctx.project_id, "project_id": asked.ctx.project_id});
+            let own = json!({ format!("{word}_id"): asked.ctx.project_id });
             Ok(reply::value(200, &json!({ word: own })))
         }
         (&Method::GET, Some(project), None) => {
@@ -57,7 +57,9 @@ pub async fn answer(
             .await?;
             Ok(reply::nothing())
         }
-        (&Method::GET, ..) => Err(fault::not_found("There is nothing at this path of /v2.0/quotas.")),
+        (&Method::GET, ..) => {
+            Err(fault::not_found("There is nothing at this path of /v2.0/quotas."))
+        }
         _ => Err(fault::method_not_allowed(method, "quotas")),
     }
 }
@@ -79,9 +81,8 @@ fn named(limits: &Limits, project: Option<&str>) -> Json {
 async fn all(asked: &Asked<'_>) -> Result<Response<Body>> {
     require(asked, "get_quota", &asked.ctx.project_id)?;
     let db = &asked.server.world.db;
-    let projects = db
-        .read(asked.ctx, |tx| async move { quota_limits::all(&asked.call(&tx)).await })
-        .await?;
+    let projects =
+        db.read(asked.ctx, |tx| async move { quota_limits::all(&asked.call(&tx)).await }).await?;
     let seen = |project: &str| asked.ctx.is_admin || project == asked.ctx.project_id;
     let quotas: Vec<Json> = projects
         .iter()
@@ -91,8 +92,13 @@ async fn all(asked: &Asked<'_>) -> Result<Response<Body>> {
     Ok(reply::value(200, &json!({ "quotas": quotas })))
 }
 
+/// PARITY: a caller may read the quota of his own project, whatever the rules say.
+fn may_read(asked: &Asked<'_>, project: &str) -> Result<()> {
+    if project == asked.ctx.project_id { Ok(()) } else { require(asked, "get_quota", project) }
+}
+
 async fn read(asked: &Asked<'_>, project: &str, own: bool) -> Result<Limits> {
-    require(asked, "get_quota", project)?;
+    may_read(asked, project)?;
     if !own {
         return Ok(asked.server.world.settings.quotas.clone());
     }
@@ -101,7 +107,7 @@ async fn read(asked: &Asked<'_>, project: &str, own: bool) -> Result<Limits> {
 }
 
 async fn details(asked: &Asked<'_>, project: &str) -> Result<Response<Body>> {
-    require(asked, "get_quota", project)?;
+    may_read(asked, project).map_err(|_| fault::admin_required("read another project's quota"))?;
     let db = &asked.server.world.db;
     let (limits, used) = db
         .read(asked.ctx, |tx| async move {
@@ -121,7 +127,7 @@ async fn details(asked: &Asked<'_>, project: &str) -> Result<Response<Body>> {
 }
 
 async fn update(asked: &Asked<'_>, project: &str) -> Result<Response<Body>> {
-    let json = body::json(asked.headers, &asked.body)?;
+    let json = body::json(&asked.body)?;
     let Some(Json::Object(wanted)) = json.get("quota") else {
         return Err(fault::bad_request("The body must be an object with the key 'quota'."));
     };

@@ -55,8 +55,8 @@ pub fn refused(fault: &Fault) -> Response<Body> {
     )
 }
 
-/// The reply to a request that failed. What is ours to mend is logged here, once, and only the request
-/// id leaves.
+/// The reply to a request that failed. What is ours to mend is logged here, once, and only the
+/// request id leaves.
 pub fn failed(error: &Error, request_id: &str) -> Response<Body> {
     match error {
         Error::Fault(fault) => {

@@ -1,4 +1,5 @@
-//! Path → what is asked. Routes come from the tables; the few that are not collections are named here.
+//! Path → what is asked. Routes come from the tables; the few that are not collections are named
+//! here.
 
 use model::kind::Kind;
 
@@ -88,8 +89,9 @@ fn member(kind: &'static dyn Kind, parts: &[&str]) -> Route {
     }
 }
 
+/// The kind by its name in the path. PARITY: hyphens may be written as underscores.
 fn kind(path: &str) -> Option<&'static dyn Kind> {
-    model::KINDS.iter().copied().find(|kind| kind.path() == path)
+    model::KINDS.iter().copied().find(|kind| kind.path() == path || kind.table().many == path)
 }
 
 /// The label of a route in metrics and logs: never an id.

@@ -34,8 +34,8 @@ pub struct Server {
 pub struct Label(pub &'static str);
 
 impl Server {
-    /// Answers one request. It is worked on in a task of its own: a client that goes away stops nothing
-    /// half-way, and a panic is a 500. The reply carries a [`Label`] for metrics.
+    /// Answers one request. It is worked on in a task of its own: a client that goes away stops
+    /// nothing half-way, and a panic is a 500. The reply carries a [`Label`] for metrics.
     pub async fn handle<B>(self: &Arc<Self>, request: Request<B>) -> Response<Body>
     where
         B: HttpBody + Send + Unpin + 'static,
@@ -74,6 +74,7 @@ impl Server {
             Err(refusal) => return labelled(refused(&refusal), label),
         };
         let result = async {
+            body::accepts_json(&parts.headers)?;
             let ctx = self.context(caller, request_id.clone());
             let asked = Asked {
                 server: &self,
@@ -140,6 +141,12 @@ impl Server {
                 bindings::answer(asked, method, kind, &id, host, activate).await
             }
             Route::Quotas(project, what) => quotas::answer(asked, method, project, what).await,
+            // PARITY: these answer as if nothing were there.
+            Route::Collection(_) if put || delete => Err(nothing_at(path)),
+            Route::Extensions(_) => Err(nothing_at(path)),
+            Route::Collection(kind) if post => {
+                Err(fault::bad_request(format!("'{}' cannot be created.", kind.table().many)))
+            }
             _ => Err(fault::method_not_allowed(method, path)),
         }
     }
@@ -161,11 +168,14 @@ fn labelled(mut response: Response<Body>, label: Label) -> Response<Body> {
 fn refused(refusal: &Refusal) -> Response<Body> {
     match refusal {
         Refusal::Unauthorized { www_authenticate, message } => {
-            let mut response =
-                reply::value(401, &serde_json::json!({"error": {
+            let mut response = reply::value(
+                401,
+                &serde_json::json!({"error": {
                     "code": 401, "title": "Unauthorized", "message": message,
-                }}));
-            let value = www_authenticate.as_deref().and_then(|text| HeaderValue::from_str(text).ok());
+                }}),
+            );
+            let value =
+                www_authenticate.as_deref().and_then(|text| HeaderValue::from_str(text).ok());
             if let Some(value) = value {
                 response.headers_mut().insert(http::header::WWW_AUTHENTICATE, value);
             }

@@ -8,9 +8,9 @@ use wire::fault::{self, Result};
 use wire::row::Row;
 
 use crate::authority::{self, RowTarget};
+use crate::body;
 use crate::operation::{Asked, find};
 use crate::reply::{self, Body};
-use crate::body;
 
 /// Answers each verb on the tags, or on one of them.
 ///
@@ -37,14 +37,14 @@ pub async fn answer(
         }
         (&Method::POST | &Method::PUT, None) => {
             let tags = &tags_of(asked)?;
-            let (act, status) =
-                if method == Method::POST { ("create", 201) } else { ("update", 200) };
-            let tags = change(asked, kind, id, act, |call, row| match act {
+            let act = if method == Method::POST { "create" } else { "update" };
+            change(asked, kind, id, act, |call, row| match act {
                 "create" => tag::add(call, kind, row, tags),
                 _ => tag::replace(call, kind, row, tags),
             })
             .await?;
-            Ok(reply::value(status, &json!({ "tags": tags })))
+            // PARITY: what was sent comes back, not what the tags are then.
+            Ok(reply::value(200, &json!({ "tags": tags })))
         }
         (&Method::PUT, Some(one)) => {
             let one = [tag::parse_one(&Json::from(one))?];
@@ -66,10 +66,10 @@ pub async fn answer(
 }
 
 fn tags_of(asked: &Asked<'_>) -> Result<Vec<String>> {
-    let json = body::json(asked.headers, &asked.body)?;
+    let json = body::json(&asked.body)?;
     let tags = json
         .get("tags")
-        .ok_or_else(|| fault::bad_request("The body must be an object with the key 'tags'."))?;
+        .ok_or_else(|| fault::invalid_input("The body must be an object with the key 'tags'."))?;
     tag::parse(tags)
 }
 
@@ -92,22 +92,20 @@ async fn read(asked: &Asked<'_>, kind: &'static dyn Kind, id: &str) -> Result<Ro
     .await
 }
 
-/// Changes the tags and answers what they are then.
+/// Changes the tags.
 async fn change(
     asked: &Asked<'_>,
     kind: &'static dyn Kind,
     id: &str,
     act: &str,
     how: impl Fn(&model::kind::Call<'_>, &Row) -> Result<()> + Send + Sync,
-) -> Result<Vec<String>> {
+) -> Result<()> {
     let (db, how) = (&asked.server.world.db, &how);
     db.write(asked.ctx, |tx| async move {
         let call = asked.call(&tx);
         let row = find(asked, &call, kind, id).await?;
         authority::require(&asked.server.rules, asked.ctx, &rule(kind, act), &RowTarget(&row))?;
-        how(&call, &row)?;
-        let new = tx.find(kind.table(), &call.everything(), row.id()).await?;
-        Ok(new.map(|row| tag::of(&row)).unwrap_or_default())
+        how(&call, &row)
     })
     .await
 }

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 use sql::Scope;
 use wire::attr::{Child, Column, Resource, Wire};
 use wire::draft::Draft;
-use wire::fault::{self, Error, Result};
+use wire::fault::{self, Error, Fault, Result};
 use wire::query::{Filter, Query};
 use wire::resource;
 use wire::row::Row;
@@ -114,12 +114,18 @@ impl Kind for AddressGroups {
     }
 }
 
-/// The networks in `{"addresses": [...]}`, in one spelling, each once. PARITY: unlike a create, this
-/// takes an address alone, and the same network in two spellings.
+/// The networks in `{"addresses": [...]}`, in one spelling, each once. PARITY: unlike a create,
+/// this takes an address alone, and the same network in two spellings.
 fn addresses_of(body: &Json) -> Result<BTreeSet<Cidr>> {
     let refuse = |why: String| {
-        fault::bad_request(format!(
-            "'addresses' must be a list of at most {MOST_ENTRIES} networks like 192.0.2.0/24: {why}."
+        // PARITY: the type is the one of the library that reads addresses there.
+        Error::from(Fault::new(
+            "AddrFormatError",
+            400,
+            format!(
+                "'addresses' must be a list of at most {MOST_ENTRIES} networks like 192.0.2.0/24: \
+                 {why}."
+            ),
         ))
     };
     let list = match body.get("addresses") {

@@ -49,7 +49,11 @@ impl Kind for Agents {
         false
     }
 
-    fn computed<'a>(&'a self, call: &'a Call<'a>, query: &'a Query) -> Option<Pending<'a, Vec<Row>>> {
+    fn computed<'a>(
+        &'a self,
+        call: &'a Call<'a>,
+        query: &'a Query,
+    ) -> Option<Pending<'a, Vec<Row>>> {
         Some(Box::pin(async move {
             let mut rows: Vec<Row> =
                 call.backend.agents().iter().map(|agent| row(&TABLE, &agent.attributes)).collect();

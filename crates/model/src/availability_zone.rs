@@ -34,7 +34,11 @@ impl Kind for AvailabilityZones {
         false
     }
 
-    fn computed<'a>(&'a self, call: &'a Call<'a>, query: &'a Query) -> Option<Pending<'a, Vec<Row>>> {
+    fn computed<'a>(
+        &'a self,
+        call: &'a Call<'a>,
+        query: &'a Query,
+    ) -> Option<Pending<'a, Vec<Row>>> {
         Some(Box::pin(async move {
             let zones = call.backend.availability_zones();
             let rows = zones.iter().map(|name| {

@@ -1,5 +1,5 @@
-//! What has to be asked of the data plane while answering a caller. Two real answers: OVN, and `none`,
-//! to which ports bind without being plugged in. No question does I/O.
+//! What has to be asked of the data plane while answering a caller. Two real answers: OVN, and
+//! `none`, to which ports bind without being plugged in. No question does I/O.
 
 /// What a backend says about binding a port to a host.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,5 +1,5 @@
-//! `nucleon db check`: does every stored row convert, and does every invariant hold? Names what does not
-//! and how to mend it. Changes nothing.
+//! `nucleon db check`: does every stored row convert, and does every invariant hold? Names what
+//! does not and how to mend it. Changes nothing.
 
 use serde_json::Value as Json;
 use sql::{Db, Tx};
@@ -134,11 +134,8 @@ pub async fn check(db: &Db, ctx: &Ctx) -> Result<Vec<Finding>> {
 
 /// Every column of every row of a kind converts.
 async fn rows_of(tx: &Tx, table: &'static Resource, findings: &mut Vec<Finding>) -> Result<()> {
-    let stored: Vec<&Attr> = table
-        .attrs
-        .iter()
-        .filter(|attr| matches!(attr.verbs.source, Source::Column))
-        .collect();
+    let stored: Vec<&Attr> =
+        table.attrs.iter().filter(|attr| matches!(attr.verbs.source, Source::Column)).collect();
     let columns: Vec<&str> = stored.iter().map(|attr| attr.field).collect();
     let mut after = String::new();
     loop {

@@ -1,5 +1,5 @@
-//! `Kind`: what can be done with one kind of thing. A plain kind has a table and takes all defaults.
-//! Not here: permission and HTTP (`api`), the SQL of one row (`sql`).
+//! `Kind`: what can be done with one kind of thing. A plain kind has a table and takes all
+//! defaults. Not here: permission and HTTP (`api`), the SQL of one row (`sql`).
 
 use std::future::Future;
 use std::pin::Pin;
@@ -35,7 +35,8 @@ pub struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// What the caller may see and refer to: everything, or his project's and what is shared with it.
+    /// What the caller may see and refer to: everything, or his project's and what is shared with
+    /// it.
     pub fn scope(&self) -> Scope {
         Scope { project_id: self.ctx.project_id.clone(), all: self.ctx.sees_all() }
     }
@@ -107,8 +108,8 @@ pub trait Kind: Send + Sync {
         None
     }
 
-    /// The parent that policy rules may ask about, as `(name in rules, attribute that refers to it)`:
-    /// `("network", "network_id")` for `tenant_id:%(network:tenant_id)s`.
+    /// The parent that policy rules may ask about, as `(name in rules, attribute that refers to
+    /// it)`: `("network", "network_id")` for `tenant_id:%(network:tenant_id)s`.
     fn parent(&self) -> Option<(&'static str, &'static str)> {
         None
     }
@@ -121,8 +122,8 @@ pub trait Kind: Send + Sync {
         ))
     }
 
-    /// Before a collection is read: rows that come into being by being asked for (the default security
-    /// group of a project).
+    /// Before a collection is read: rows that come into being by being asked for (the default
+    /// security group of a project).
     fn prepare<'a>(&'a self, _world: &'a World, _ctx: &'a Ctx) -> Option<Pending<'a, ()>> {
         None
     }
@@ -137,8 +138,8 @@ pub trait Kind: Send + Sync {
         })
     }
 
-    /// Makes all that one request asks for. Kinds that can do so with fewer statements than one by one,
-    /// or for which the objects of one request must fit each other, have their own.
+    /// Makes all that one request asks for. Kinds that can do so with fewer statements than one by
+    /// one, or for which the objects of one request must fit each other, have their own.
     fn create_all<'a>(&'a self, call: &'a Call<'a>, asks: &'a [Draft]) -> Pending<'a, Vec<Row>> {
         Box::pin(async move {
             let mut rows = Vec::with_capacity(asks.len());
@@ -167,7 +168,8 @@ pub trait Kind: Send + Sync {
     /// Fills the computed attributes of rows that are about to be shown, from what was read.
     fn fill(&self, _settings: &Settings, _backend: &dyn Backend, _rows: &mut [Row]) {}
 
-    /// The names of its actions: `PUT /v2.0/<many>/<id>/<action>`; each is also the policy rule's name.
+    /// The names of its actions: `PUT /v2.0/<many>/<id>/<action>`; each is also the policy rule's
+    /// name.
     fn actions(&self) -> &'static [&'static str] {
         &[]
     }
@@ -189,7 +191,11 @@ pub trait Kind: Send + Sync {
     }
 
     /// The rows of a kind that is not stored, filtered by the query.
-    fn computed<'a>(&'a self, _call: &'a Call<'a>, _query: &'a Query) -> Option<Pending<'a, Vec<Row>>> {
+    fn computed<'a>(
+        &'a self,
+        _call: &'a Call<'a>,
+        _query: &'a Query,
+    ) -> Option<Pending<'a, Vec<Row>>> {
         None
     }
 

@@ -55,22 +55,14 @@ pub static KINDS: &[&dyn Kind] = &[
 
 /// The schema, step by step. A step that was released is never changed.
 pub static MIGRATIONS: &[Migration] = &[
-    Migration {
-        number: 1,
-        name: "networking",
-        sql: include_str!("../schema/0001_networking.sql"),
-    },
+    Migration { number: 1, name: "networking", sql: include_str!("../schema/0001_networking.sql") },
     Migration {
         number: 2,
         name: "default_rules",
         sql: include_str!("../schema/0002_default_rules.sql"),
     },
     // The table is `identity`'s; the schema of a database is one list all the same.
-    Migration {
-        number: 3,
-        name: "auth_tokens",
-        sql: include_str!("../../identity/schema.sql"),
-    },
+    Migration { number: 3, name: "auth_tokens", sql: include_str!("../../identity/schema.sql") },
 ];
 
 /// The kind of a collection, by its name in bodies (`security_group_rules`).

@@ -375,4 +375,3 @@ async fn ids(call: &Call<'_>, sql: &'static str, network_id: Id) -> Result<Vec<I
         .filter_map(|row| row.first().and_then(Value::as_text).and_then(Id::read))
         .collect())
 }
-

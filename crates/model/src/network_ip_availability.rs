@@ -55,7 +55,11 @@ impl Kind for NetworkIpAvailabilities {
         false
     }
 
-    fn computed<'a>(&'a self, call: &'a Call<'a>, query: &'a Query) -> Option<Pending<'a, Vec<Row>>> {
+    fn computed<'a>(
+        &'a self,
+        call: &'a Call<'a>,
+        query: &'a Query,
+    ) -> Option<Pending<'a, Vec<Row>>> {
         Some(Box::pin(rows(call, query)))
     }
 
@@ -122,6 +126,9 @@ async fn rows(call: &Call<'_>, query: &Query) -> Result<Vec<Row>> {
         let mut own = subnets.remove(&network.id().to_string()).unwrap_or_default();
         if let Some(versions) = &version {
             own.retain(|subnet| versions.contains(&Value::Int(subnet.ip_version)));
+            if own.is_empty() {
+                continue;
+            }
         }
         let row = shown(&network, &own);
         let others = Query {
@@ -179,9 +186,8 @@ async fn subnets(call: &Call<'_>) -> Result<HashMap<String, Vec<Subnet>>> {
     let mut used = used(call).await?;
     let mut found: HashMap<String, Vec<Subnet>> = HashMap::new();
     for row in rows {
-        let text = |index: usize| {
-            row.get(index).and_then(Value::as_text).unwrap_or_default().to_owned()
-        };
+        let text =
+            |index: usize| row.get(index).and_then(Value::as_text).unwrap_or_default().to_owned();
         let pools: Vec<IpRange> = serde_json::from_str(&text(5))
             .ok()
             .map(Value::Json)

@@ -1,5 +1,5 @@
-//! How many of a thing a project may have: counted in the transaction that makes or removes one, so that
-//! no race passes the limit. Not here: the `/quotas` API.
+//! How many of a thing a project may have: counted in the transaction that makes or removes one, so
+//! that no race passes the limit. Not here: the `/quotas` API.
 
 use wire::fault::{self, Result};
 use wire::value::Value;
@@ -20,7 +20,8 @@ pub async fn take(call: &Call<'_>, resource: &str, project_id: &str, count: i64)
             &[key.clone(), key.clone()].concat(),
         )
         .await?;
-    let column = |index: usize| found.first().and_then(|row| row.get(index)).and_then(Value::as_int);
+    let column =
+        |index: usize| found.first().and_then(|row| row.get(index)).and_then(Value::as_int);
     let limit = column(0).unwrap_or_else(|| call.settings.quota(resource));
     if column(1).is_none() {
         call.tx.exec_ignore(

@@ -67,12 +67,12 @@ async fn pairs(call: &Call<'_>, sql: &'static str, project_id: &str) -> Result<L
         .collect())
 }
 
-/// Sets limits of a project from `{"network": 10, …}`; `force` or `check_limit: false` passes over what
-/// the project already uses.
+/// Sets limits of a project from `{"network": 10, …}`; `force` or `check_limit: false` passes over
+/// what the project already uses.
 ///
 /// # Errors
-/// 400 for an unknown resource or a limit that is no number from -1 on, `InvalidQuotaValue` (409) for
-/// one below the use.
+/// 400 for an unknown resource or a limit that is no number from -1 on, `InvalidQuotaValue` (409)
+/// for one below the use.
 pub async fn set(call: &Call<'_>, project_id: &str, asked: &Map<String, Json>) -> Result<()> {
     let flag = |name: &str| asked.get(name).map(bool::parse).transpose();
     let bad = |why: String| fault::bad_request(format!("The quota's flag is wrong: {why}."));
@@ -105,12 +105,17 @@ pub async fn set(call: &Call<'_>, project_id: &str, asked: &Map<String, Json>) -
 }
 
 fn limit_of(resource: &str, limit: &Json) -> Result<i64> {
-    i64::parse(limit).ok().filter(|limit| (-1..=LIMIT_MAX).contains(limit)).ok_or_else(|| {
-        fault::bad_request(format!(
+    let sentence = || {
+        format!(
             "The quota '{resource}' must be a whole number from -1 (no limit) to {LIMIT_MAX}, not {}.",
             quoted(limit)
-        ))
-    })
+        )
+    };
+    let number = i64::parse(limit).map_err(|_| fault::invalid_input(sentence()))?;
+    if (-1..=LIMIT_MAX).contains(&number) {
+        return Ok(number);
+    }
+    Err(fault::bad_request(sentence()))
 }
 
 /// Gives a project the defaults again.

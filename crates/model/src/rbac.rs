@@ -1,5 +1,6 @@
-//! Sharing: entries that let other projects see and use an object. Here are the SQL conditions that the
-//! tables of shareable kinds are made with, and what `shared` means; the `/rbac-policies` kind itself too.
+//! Sharing: entries that let other projects see and use an object. Here are the SQL conditions that
+//! the tables of shareable kinds are made with, and what `shared` means; the `/rbac-policies` kind
+//! itself too.
 
 use sql::Write;
 use wire::attr::Resource;
@@ -51,7 +52,8 @@ pub const SHARED: &str = "access_as_shared";
 /// Other projects may use the network as a way outside.
 pub const EXTERNAL: &str = "access_as_external";
 
-/// A shareable kind: its name in entries, its collection, and who uses one through being shared with.
+/// A shareable kind: its name in entries, its collection, and who uses one through being shared
+/// with.
 struct Shareable {
     object_type: &'static str,
     many: &'static str,
@@ -189,11 +191,9 @@ async fn object(call: &Call<'_>, ask: &Draft) -> Result<Row> {
     let kind = shareable(ask.or_default(at::object_type).as_str())?;
     let action = ask.or_default(at::action);
     if !kind.actions.contains(&action.as_str()) {
-        return Err(fault::invalid_input(format!(
-            "'action' must be one of {} for a {}, not '{action}'.",
-            kind.actions.join(", "),
-            kind.object_type
-        )));
+        let asked = wire::types::quoted_text(action.as_str());
+        let known = kind.actions.join(", ");
+        return Err(fault::invalid_action_for_type(asked, kind.object_type, known));
     }
     let id = ask.or_default(at::object_id);
     let not_found = || fault::rbac_object_not_found(kind.object_type, id);
@@ -321,11 +321,7 @@ pub fn withdraw(call: &Call<'_>, object_type: &str, object: &Row, action: &str) 
     call.tx.exec(
         "DELETE FROM rbac_policies WHERE object_id = ? AND object_type = ? AND action = ? \
          AND target_project = '*'",
-        vec![
-            Value::text(object.id().to_string()),
-            Value::text(object_type),
-            Value::text(action),
-        ],
+        vec![Value::text(object.id().to_string()), Value::text(object_type), Value::text(action)],
     )
 }
 
@@ -347,12 +343,7 @@ fn no_longer_external(call: &Call<'_>, policy: &RbacPolicy) {
         call.tx.exec(
             "UPDATE networks SET router_external = ? WHERE id = ? AND NOT EXISTS \
              (SELECT 1 FROM rbac_policies r WHERE r.object_id = ? AND r.action = ?)",
-            vec![
-                Value::Bool(false),
-                Value::text(&*id),
-                Value::text(&*id),
-                Value::text(EXTERNAL),
-            ],
+            vec![Value::Bool(false), Value::text(&*id), Value::text(&*id), Value::text(EXTERNAL)],
         );
         call.tx.mark(crate::unit::Unit::Network as i16, policy.object_id);
     }

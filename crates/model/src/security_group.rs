@@ -1,5 +1,6 @@
-//! Security groups: sets of rules that filter the traffic of ports. Each project has a default group,
-//! which comes into being when it is first needed. Not here: the rules (`security_group_rule`).
+//! Security groups: sets of rules that filter the traffic of ports. Each project has a default
+//! group, which comes into being when it is first needed. Not here: the rules
+//! (`security_group_rule`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -105,7 +106,8 @@ impl Kind for SecurityGroups {
         Box::pin(async move {
             let mut row = ask.complete();
             default_group(call, row.project_id()).await?;
-            // PARITY: the table's default is true; a project's default holds where nothing is asked.
+            // PARITY: the table's default is true; a project's default holds where nothing is
+            // asked.
             if !ask.names(at::stateful) {
                 row.set(at::stateful, default_statefulness::of(call, row.project_id()).await?);
             }
@@ -203,8 +205,8 @@ pub fn prepare<'a>(world: &'a World, ctx: &'a Ctx) -> Option<Pending<'a, ()>> {
     }))
 }
 
-/// The security groups of a port of this project: those that are asked for, or the default one, which
-/// is made where there is none yet.
+/// The security groups of a port of this project: those that are asked for, or the default one,
+/// which is made where there is none yet.
 ///
 /// # Errors
 /// `SecurityGroupNotFound` for groups that the project cannot use, `SecurityGroupConflict` for

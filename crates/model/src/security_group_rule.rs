@@ -1,5 +1,5 @@
-//! Rules of security groups: which traffic the ports of a group may send or receive. What a rule may
-//! say is in `security_group_rule/terms.rs`.
+//! Rules of security groups: which traffic the ports of a group may send or receive. What a rule
+//! may say is in `security_group_rule/terms.rs`.
 
 pub mod terms;
 
@@ -159,8 +159,8 @@ async fn create(call: &Call<'_>, asks: &[Draft]) -> Result<Vec<Row>> {
     }
     let count = i64::try_from(rules.len()).unwrap_or(i64::MAX);
     quota::take(call, QUOTA, project.as_str(), count).await?;
-    // The group's row first: requests for one group then wait for each other here, and never deadlock
-    // between the foreign key of a rule and this.
+    // The group's row first: requests for one group then wait for each other here, and never
+    // deadlock between the foreign key of a rule and this.
     touch(call, group.as_str());
     rules
         .into_iter()

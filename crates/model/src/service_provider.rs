@@ -37,7 +37,11 @@ impl Kind for ServiceProviders {
         false
     }
 
-    fn computed<'a>(&'a self, _call: &'a Call<'a>, _query: &'a Query) -> Option<Pending<'a, Vec<Row>>> {
+    fn computed<'a>(
+        &'a self,
+        _call: &'a Call<'a>,
+        _query: &'a Query,
+    ) -> Option<Pending<'a, Vec<Row>>> {
         Some(Box::pin(async { Ok(Vec::new()) }))
     }
 

@@ -54,7 +54,8 @@ pub struct Settings {
     pub bulk_limit: usize,
     /// Rows in one page at most; 0: as many as there are.
     pub page_limit: u64,
-    /// Hosts for which virtual network cards of hypervisors are expected to be of this project's cloud.
+    /// Hosts for which virtual network cards of hypervisors are expected to be of this project's
+    /// cloud.
     pub host: String,
 }
 
@@ -75,7 +76,9 @@ impl Default for Settings {
         ];
         Self {
             network_types: vec!["geneve".into()],
-            type_drivers: ["local", "flat", "vlan", "geneve", "vxlan", "gre"].map(str::to_owned).into(),
+            type_drivers: ["local", "flat", "vlan", "geneve", "vxlan", "gre"]
+                .map(str::to_owned)
+                .into(),
             flat_networks: vec!["*".into()],
             vlan_ranges: Vec::new(),
             vni_ranges: vec![(1, 65536)],

@@ -1,5 +1,5 @@
-//! What every kind has in common: id, times, revision, description, tags, quota, marks. The one way in
-//! which rows of kinds come into being, change and go.
+//! What every kind has in common: id, times, revision, description, tags, quota, marks. The one way
+//! in which rows of kinds come into being, change and go.
 
 use sql::Write;
 use wire::attr::{Child, Column};
@@ -31,7 +31,9 @@ pub fn born(call: &Call<'_>, row: &mut Row) {
         ("revision_number", Value::Int(0)),
     ];
     for (name, value) in chosen {
-        if let Some(index) = row.table.position(name) && row.value(index).is_missing() {
+        if let Some(index) = row.table.position(name)
+            && row.value(index).is_missing()
+        {
             row.put(index, value);
         }
     }
@@ -48,8 +50,8 @@ pub fn changed(call: &Call<'_>, row: &mut Row) {
     }
 }
 
-/// Stores a new row: counts it against its project's quota, marks its unit. `.or(…)` on what comes back
-/// names the faults of its constraints.
+/// Stores a new row: counts it against its project's quota, marks its unit. `.or(…)` on what comes
+/// back names the faults of its constraints.
 ///
 /// # Errors
 /// `OverQuota`; those of the database when they surface.
@@ -74,7 +76,8 @@ pub fn update(call: &Call<'_>, kind: &dyn Kind, old: &Row, new: &Row) -> Result<
     call.tx.update(old, new)
 }
 
-/// Removes a row with its tags and what it was shared through, gives back its quota, marks its unit.
+/// Removes a row with its tags and what it was shared through, gives back its quota, marks its
+/// unit.
 ///
 /// # Errors
 /// Those of the database when they surface.
@@ -91,7 +94,8 @@ pub async fn remove_or(call: &Call<'_>, kind: &dyn Kind, row: &Row) -> Result<Wr
     if row.table.taggable {
         call.tx.exec("DELETE FROM tags WHERE resource_id = ?", vec![Value::text(id.to_string())]);
     }
-    call.tx.exec("DELETE FROM rbac_policies WHERE object_id = ?", vec![Value::text(id.to_string())]);
+    call.tx
+        .exec("DELETE FROM rbac_policies WHERE object_id = ?", vec![Value::text(id.to_string())]);
     if let Some(resource) = kind.quota() {
         quota::release(call, resource, row.project_id(), 1);
     }

@@ -1,5 +1,5 @@
-//! Tags of a resource: read, replaced, added, removed. Every change is one of the resource itself, so
-//! its revision advances.
+//! Tags of a resource: read, replaced, added, removed. Every change is one of the resource itself,
+//! so its revision advances.
 
 use wire::fault::{self, Result};
 use wire::row::Row;
@@ -30,20 +30,24 @@ pub fn of(row: &Row) -> Vec<String> {
 /// The tags of a request's body, checked.
 ///
 /// # Errors
-/// 400 for what is no list of texts, for too many and too long ones.
+/// 400 for what is no list of texts, for too many, too long and repeated ones.
 pub fn parse(json: &serde_json::Value) -> Result<Vec<String>> {
     let Some(items) = json.as_array() else {
-        return Err(fault::bad_request("'tags' must be a list of texts."));
+        return Err(fault::invalid_input("'tags' must be a list of texts."));
     };
     let mut tags = Vec::with_capacity(items.len().min(TAGS_MAX));
     for item in items {
         let tag = parse_one(item)?;
-        if !tags.contains(&tag) {
-            tags.push(tag);
+        if tags.contains(&tag) {
+            return Err(fault::invalid_input(format!(
+                "'tags' has {} twice.",
+                wire::types::quoted_text(&tag)
+            )));
         }
+        tags.push(tag);
     }
     if tags.len() > TAGS_MAX {
-        return Err(fault::bad_request(format!(
+        return Err(fault::invalid_input(format!(
             "'tags' has {} tags; a resource can have at most {TAGS_MAX}.",
             tags.len()
         )));
@@ -57,9 +61,9 @@ pub fn parse(json: &serde_json::Value) -> Result<Vec<String>> {
 /// 400.
 pub fn parse_one(json: &serde_json::Value) -> Result<String> {
     let tag = text(json, TAG_LENGTH_MAX)
-        .map_err(|why| fault::bad_request(format!("A tag must be a text: {why}.")))?;
+        .map_err(|why| fault::invalid_input(format!("A tag must be a text: {why}.")))?;
     if tag.is_empty() {
-        return Err(fault::bad_request("A tag must have at least one character."));
+        return Err(fault::invalid_input("A tag must have at least one character."));
     }
     Ok(tag)
 }

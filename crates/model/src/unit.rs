@@ -1,5 +1,5 @@
-//! The units that the data plane is brought in line with, and who reads what of whom. A change of a unit,
-//! or of something that its rendering reads, marks it in the same transaction.
+//! The units that the data plane is brought in line with, and who reads what of whom. A change of a
+//! unit, or of something that its rendering reads, marks it in the same transaction.
 
 /// What can be marked. The numbers are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

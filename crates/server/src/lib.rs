@@ -10,6 +10,7 @@ pub mod log;
 pub mod metrics;
 pub mod say;
 pub mod storage;
+pub mod sweep;
 pub mod tls;
 pub mod upload;
 pub mod wiring;

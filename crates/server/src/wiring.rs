@@ -26,7 +26,7 @@ use crate::metrics::{self, Metrics};
 use crate::say::say;
 use crate::storage::Storage;
 use crate::tls::{Files, Tls};
-use crate::{command, log};
+use crate::{command, log, sweep};
 
 /// Who the administrator's token belongs to, and the project that its requests are for.
 const ADMIN: &str = "admin";
@@ -48,6 +48,7 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let db = storage.open().await?;
     db.migrate().await?;
     let (identity, new_token) = identity(&options, &storage, &db).await?;
+    tokio::spawn(sweep::run(db.clone()));
     let server = Arc::new(Server {
         world: World { db, settings: options.network.settings(), backend: Box::new(NoBackend) },
         rules,

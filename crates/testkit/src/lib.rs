@@ -5,8 +5,8 @@
 pub mod database;
 pub mod server;
 
-/// Makes tests of suites, `async fn suite(engine: Engine)`: each in the modules `sqlite`, `postgres`
-/// and `mariadb`.
+/// Makes tests of suites, `async fn suite(engine: Engine)`: each in the modules `sqlite`,
+/// `postgres` and `mariadb`.
 #[macro_export]
 macro_rules! on_each_engine {
     ($($suite:ident),* $(,)?) => {

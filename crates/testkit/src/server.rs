@@ -1,5 +1,5 @@
-//! A server in the process, the callers that ask it, and its replies. No socket: a request is handed
-//! over as the listener would do it.
+//! A server in the process, the callers that ask it, and its replies. No socket: a request is
+//! handed over as the listener would do it.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! The attribute language: how the wire contract of a kind is written down, once, as a table.
 //!
-//! A line of a table is `name: Type = verbs;`. The type is the validator (see `types`); the verbs say who
-//! may set it, what it is when nobody does, and how it may be asked for. `resource!` turns the lines into
-//! a `static` table, a plain struct and typed handles (`at::name`).
+//! A line of a table is `name: Type = verbs;`. The type is the validator (see `types`); the verbs
+//! say who may set it, what it is when nobody does, and how it may be asked for. `resource!` turns
+//! the lines into a `static` table, a plain struct and typed handles (`at::name`).
 
 use std::marker::PhantomData;
 
@@ -88,7 +88,8 @@ pub enum Source {
     Column,
     /// Rows of a table of its own, read as a JSON list in the same statement.
     Child(&'static Child),
-    /// An SQL expression over the kind's table, which is called `t`. `:project` is the caller's project.
+    /// An SQL expression over the kind's table, which is called `t`. `:project` is the caller's
+    /// project.
     Sql(&'static str),
     /// Not read from the database: filled in by the model after reading.
     Computed,
@@ -96,7 +97,8 @@ pub enum Source {
     Ask,
 }
 
-/// A child table, shown as a list of objects, or of plain values where `keys` has one entry and `flat`.
+/// A child table, shown as a list of objects, or of plain values where `keys` has one entry and
+/// `flat`.
 #[derive(Debug)]
 pub struct Child {
     /// The table.
@@ -317,8 +319,8 @@ pub struct Resource {
     pub table: &'static str,
     /// The attributes, in the order in which a request's mistakes are reported.
     pub attrs: &'static [Attr],
-    /// SQL condition over `t` under which a caller without admin rights sees a row; `:project` is his
-    /// project. `1=1`: everybody sees it.
+    /// SQL condition over `t` under which a caller without admin rights sees a row; `:project` is
+    /// his project. `1=1`: everybody sees it.
     pub visible: &'static str,
     /// SQL joined after `FROM <table> t`.
     pub join: &'static str,
@@ -329,7 +331,8 @@ pub struct Resource {
 }
 
 impl Resource {
-    /// The usual contract: stored in a table called as the collection, visible to the owning project.
+    /// The usual contract: stored in a table called as the collection, visible to the owning
+    /// project.
     pub const fn of(one: &'static str, many: &'static str) -> Self {
         Self {
             one,
@@ -368,7 +371,8 @@ impl Resource {
         Self { attrs, ..self }
     }
 
-    /// The position of the attribute with this wire name; `tenant_id` is another name of `project_id`.
+    /// The position of the attribute with this wire name; `tenant_id` is another name of
+    /// `project_id`.
     pub fn position(&self, wire: &str) -> Option<usize> {
         let wire = if wire == "tenant_id" { "project_id" } else { wire };
         self.attrs.iter().position(|attr| attr.wire == wire)

@@ -1,5 +1,5 @@
-//! `Ctx`: who asks, with which roles, under which request id, until when; and the clock and the dice,
-//! so that everything below is deterministic where a test wants it.
+//! `Ctx`: who asks, with which roles, under which request id, until when; and the clock and the
+//! dice, so that everything below is deterministic where a test wants it.
 
 use std::time::Instant;
 

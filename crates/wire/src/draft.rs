@@ -1,5 +1,5 @@
-//! `Draft`: what a caller asked, read against the table of the kind. Not here: whether he may (policy),
-//! and what it means (model).
+//! `Draft`: what a caller asked, read against the table of the kind. Not here: whether he may
+//! (policy), and what it means (model).
 
 use serde_json::{Map, Value as Json};
 
@@ -117,7 +117,9 @@ impl Draft {
     /// What was asked, or the default of the table, or the type's empty value.
     pub fn or_default<T: Wire>(&self, at: At<T>) -> T {
         self.asked(at)
-            .or_else(|| self.table.attrs.get(at.index).and_then(default_of).and_then(|v| T::load(&v)))
+            .or_else(|| {
+                self.table.attrs.get(at.index).and_then(default_of).and_then(|v| T::load(&v))
+            })
             .unwrap_or_else(T::empty)
     }
 
@@ -168,8 +170,8 @@ impl Draft {
         Ok(())
     }
 
-    /// The row of a create: what was asked, and the defaults. Attributes that the model chooses are left
-    /// `Missing`, so that forgetting one is noticed when it is stored.
+    /// The row of a create: what was asked, and the defaults. Attributes that the model chooses are
+    /// left `Missing`, so that forgetting one is noticed when it is stored.
     pub fn complete(&self) -> Row {
         let mut row = Row::empty(self.table);
         for (index, attr) in self.table.attrs.iter().enumerate() {
@@ -186,7 +188,9 @@ impl Draft {
     pub fn applied(&self, old: &Row) -> Row {
         let mut row = old.clone();
         for (index, attr) in self.table.attrs.iter().enumerate() {
-            if let (Some(value), false) = (self.value(index), matches!(attr.verbs.source, Source::Ask)) {
+            if let (Some(value), false) =
+                (self.value(index), matches!(attr.verbs.source, Source::Ask))
+            {
                 row.put(index, value.clone());
             }
         }
@@ -206,7 +210,8 @@ pub fn default_of(attr: &Attr) -> Option<Value> {
     }
 }
 
-/// Collections with hyphens in their names (`default-security-group-rules`) have underscores in bodies.
+/// Collections with hyphens in their names (`default-security-group-rules`) have underscores in
+/// bodies.
 fn underscored(name: &str) -> String {
     name.replace('-', "_")
 }

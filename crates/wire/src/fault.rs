@@ -1,9 +1,11 @@
-//! Every error a caller can see, one line each: wire type, HTTP status, message. Types and statuses are
-//! Neutron's, since clients match on them; the sentences are ours. Not here: what makes them happen.
+//! Every error a caller can see, one line each: wire type, HTTP status, message. Types and statuses
+//! are Neutron's, since clients match on them; the sentences are ours. Not here: what makes them
+//! happen.
 
 use std::fmt::{self, Display};
 
-/// An error that a caller sees: `{"NeutronError": {"type": kind, "message": message, "detail": ""}}`.
+/// An error that a caller sees: `{"NeutronError": {"type": kind, "message": message, "detail":
+/// ""}}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// Neutron's name for it.
@@ -96,6 +98,9 @@ faults! {
     not_found(what) = 404 "HTTPNotFound", "{what}";
     method_not_allowed(method, path) = 405 "HTTPMethodNotAllowed", "{method} is not possible on {path}.";
     not_authorized(rule) = 403 "PolicyNotAuthorized", "The policy rule {rule} does not permit this to you.";
+    admin_required(what) = 403 "AdminRequired", "Only an administrator can {what}.";
+    not_acceptable(given) = 406 "HTTPNotAcceptable", "Replies are application/json, which 'Accept: {given}' does not take.";
+    invalid_action_for_type(action, kind, known) = 400 "InvalidActionForType", "'action' must be one of {known} for a {kind}, not {action}.";
     forbidden(why) = 403 "HTTPForbidden", "{why}";
     too_large(limit) = 413 "HTTPRequestEntityTooLarge", "The body is larger than the accepted {limit} bytes.";
     unsupported_media(given) = 415 "HTTPUnsupportedMediaType", "The body's type {given} is not accepted; send application/json.";
@@ -117,13 +122,13 @@ faults! {
     address_scope_not_found(id) = 404 "AddressScopeNotFound", "There is no address scope {id} that this project can use.";
     address_scope_in_use(id) = 409 "AddressScopeInUse", "Address scope {id} still has subnet pools; move or delete them first.";
     invalid_quota_value(resource, used, asked) = 409 "InvalidQuotaValue", "The project uses {used} of {resource}, more than the asked {asked}; ask with force=true to set it all the same.";
-    tenant_quota_not_found(project) = 404 "ProjectQuotaNotFound", "The project {project} has no quota of its own.";
+    tenant_quota_not_found(project) = 404 "TenantQuotaNotFound", "The project {project} has no quota of its own.";
 
     // RBAC policies.
     rbac_policy_not_found(id) = 404 "RbacPolicyNotFound", "There is no RBAC policy {id} that this project can see.";
     duplicate_rbac_policy(object_id, target) = 409 "DuplicateRbacPolicy", "{object_id} is shared with {target} in this way already.";
     rbac_policy_in_use(object_id, projects) = 409 "RbacPolicyInUse", "{object_id} is still used through this policy by the projects {projects}; remove what uses it first.";
-    rbac_object_not_found(kind, object_id) = 404 "HTTPNotFound", "There is no {kind} {object_id} that this project can share.";
+    rbac_object_not_found(kind, object_id) = 400 "InvalidInput", "There is no {kind} {object_id} that this project can share.";
 
     // Networks and segments.
     network_in_use(net_id) = 409 "NetworkInUse", "Network {net_id} still has ports; delete them first.";
@@ -209,7 +214,8 @@ faults! {
     address_scope_prefix_conflict() = 409 "AddressScopePrefixConflict", "'prefixes' have addresses in common with another pool of the address scope.";
     onboard_not_authorized() = 403 "NotAuthorized", "Only the owner of a network can onboard its subnets.";
 
-    // Security groups, their rules, and address groups. Clients look for some words of these messages.
+    // Security groups, their rules, and address groups. Clients look for some words of these
+    // messages.
     security_group_not_found(id) = 404 "SecurityGroupNotFound", "There is no security group {id} that this project can use.";
     security_group_in_use(id) = 409 "SecurityGroupInUse", "Security group {id} is in use by ports; take it from them first.";
     security_group_conflict(why) = 409 "SecurityGroupConflict", "{why}";

@@ -1,5 +1,5 @@
-//! Everything a caller of the Networking API can see, as plain data: the wire contract of each kind of
-//! thing, what a caller asked, what he is answered. No I/O, no async, no clock.
+//! Everything a caller of the Networking API can see, as plain data: the wire contract of each kind
+//! of thing, what a caller asked, what he is answered. No I/O, no async, no clock.
 
 pub mod attr;
 pub mod ctx;

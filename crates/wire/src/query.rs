@@ -1,7 +1,10 @@
-//! `Query`: the parameters of a list, read against the table of the kind. Not here: the SQL (`sql`).
+//! `Query`: the parameters of a list, read against the table of the kind. Not here: the SQL
+//! (`sql`).
 
-use crate::attr::{Attr, Child, Column, Resource, Source};
-use crate::fault::{self, Result};
+use serde_json::Value as Json;
+
+use crate::attr::{Attr, BAD_REQUEST, Child, Column, Resource, Source};
+use crate::fault::{self, Fault, Result};
 use crate::types::quoted_text;
 use crate::value::Value;
 
@@ -61,8 +64,8 @@ impl Query {
     /// Reads decoded `name=value` pairs.
     ///
     /// # Errors
-    /// `HTTPBadRequest` for a filter the kind does not have (strict validation), a value of the wrong
-    /// type, or bad paging words.
+    /// `HTTPBadRequest` for a filter the kind does not have (strict validation), a value of the
+    /// wrong type, or bad paging words.
     pub fn parse(
         table: &'static Resource,
         pairs: &[(String, String)],
@@ -96,7 +99,7 @@ impl Query {
             all("fields").iter().filter(|f| !f.is_empty()).map(|f| (*f).to_owned()).collect();
         if let Some(limit) = all("limit").last() {
             let limit: u64 = limit.parse().map_err(|_| {
-                fault::bad_request(format!(
+                fault::bad_limit(format!(
                     "'limit' must be a whole number from 0 on, not {}.",
                     quoted_text(limit)
                 ))
@@ -108,7 +111,10 @@ impl Query {
             (limit, 0) => limit,
             (limit, most) => Some(limit.unwrap_or(most).min(most)),
         };
-        self.marker = all("marker").last().filter(|m| !m.is_empty()).map(|m| (*m).to_owned());
+        // PARITY: without a limit there are no pages, and a marker is passed over.
+        let marker =
+            all("marker").last().copied().filter(|m| !m.is_empty() && self.limit.is_some());
+        self.marker = marker.map(str::to_owned);
         self.reverse = all("page_reverse").last().is_some_and(|r| r.eq_ignore_ascii_case("true"));
         self.order(table, &all("sort_key"), &all("sort_dir"))
     }
@@ -192,7 +198,7 @@ fn tag_filter(name: &str) -> Option<(bool, bool)> {
 fn column_values(attr: &Attr, values: &[&str]) -> Result<Vec<Value>> {
     let read = |text: &&str| {
         // An empty filter asks for rows without a value: '' in texts, null elsewhere.
-        if text.is_empty() {
+        if text.is_empty() && attr.column != Column::Bool {
             return Ok(if matches!(attr.column, Column::Text(_)) {
                 Value::text("")
             } else {
@@ -200,12 +206,16 @@ fn column_values(attr: &Attr, values: &[&str]) -> Result<Vec<Value>> {
             });
         }
         (attr.filter)(text).ok_or_else(|| {
-            fault::bad_request(format!(
+            let why = format!(
                 "The filter '{}' must be {}, not {}.",
                 attr.wire,
                 attr.accepts,
                 quoted_text(text)
-            ))
+            );
+            match (attr.fault)(&Json::from(*text)) {
+                BAD_REQUEST => fault::invalid_input(why),
+                (kind, status) => Fault::new(kind, status, why).into(),
+            }
         })
     };
     values.iter().map(read).collect()
@@ -233,7 +243,7 @@ fn child_filters(
             child.keys.iter().find(|(k, _)| *k == name).map(|(k, _)| (*k, substring, value))
         });
         let Some((key, substring, value)) = parsed else {
-            return Err(fault::bad_request(format!(
+            return Err(fault::invalid_input(format!(
                 "The filter '{}' must be KEY=VALUE with a key of {}, not {}.",
                 attr.wire,
                 child.keys.iter().map(|(k, _)| *k).collect::<Vec<_>>().join(", "),

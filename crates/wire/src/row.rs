@@ -1,4 +1,5 @@
-//! `Row`: one stored record, its values in the order of its table. Not here: how it is stored (`sql`).
+//! `Row`: one stored record, its values in the order of its table. Not here: how it is stored
+//! (`sql`).
 
 use crate::attr::{At, Resource, Wire};
 use crate::types::Id;

@@ -1,4 +1,5 @@
-//! `Value`: the one dynamic scalar between wire, policy and SQL. Not here: what a value means (types).
+//! `Value`: the one dynamic scalar between wire, policy and SQL. Not here: what a value means
+//! (types).
 
 use serde_json::Value as Json;
 

@@ -23,10 +23,14 @@ const GRE_OVERHEAD: i64 = 22;
 /// # Errors
 /// `InvalidInput` for one that they cannot carry.
 pub fn of_network(settings: &Settings, segments: &[Chosen], asked: i64) -> Result<i64> {
-    let most = segments.iter().map(|segment| of_segment(settings, segment)).filter(|m| *m > 0).min();
+    let most =
+        segments.iter().map(|segment| of_segment(settings, segment)).filter(|m| *m > 0).min();
     let most = most.unwrap_or(0);
     if asked == 0 {
         return Ok(most);
+    }
+    if asked < 0 {
+        return Err(fault::bad_request(format!("'mtu' must be from {MTU_MIN} on, not {asked}.")));
     }
     if asked < MTU_MIN || (most > 0 && asked > most) {
         return Err(fault::invalid_input(format!(

@@ -1,5 +1,5 @@
-//! Which segments a network gets: those that are asked for, checked, or one of the operator's ranges.
-//! That no two networks get the same one is decided by the key of `segment_allocations`.
+//! Which segments a network gets: those that are asked for, checked, or one of the operator's
+//! ranges. That no two networks get the same one is decided by the key of `segment_allocations`.
 
 use sql::Write;
 use wire::draft::Draft;

@@ -1,5 +1,5 @@
-//! `Terms`: what a rule permits, apart from where it is kept. Rules of groups and the templates of them
-//! are checked here, and compared by their meaning.
+//! `Terms`: what a rule permits, apart from where it is kept. Rules of groups and the templates of
+//! them are checked here, and compared by their meaning.
 
 use wire::fault::{self, Result};
 use wire::types::cidr::Prefix;

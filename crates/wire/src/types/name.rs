@@ -8,8 +8,8 @@ use super::text;
 use crate::attr::{BAD_REQUEST, Column, Wire};
 use crate::value::Value;
 
-/// Declares a kind of text, at most 255 characters long, that `check` accepts; `fault` answers where
-/// it does not.
+/// Declares a kind of text, at most 255 characters long, that `check` accepts; `fault` answers
+/// where it does not.
 macro_rules! names {
     ($( $(#[$doc:meta])* $name:ident, $accepts:literal, $check:path, $fault:path; )*) => { $(
         $(#[$doc])*

@@ -1,5 +1,6 @@
 //! `Reference`: what a caller writes to name another object. Whether there is such an object, and
-//! whether he may use it, is for the model: what is no id names nothing, and that is a 404, not a 400.
+//! whether he may use it, is for the model: what is no id names nothing, and that is a 404, not a
+//! 400.
 
 use std::fmt::{self, Display};
 

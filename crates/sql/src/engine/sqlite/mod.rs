@@ -41,8 +41,8 @@ pub(crate) struct Shared {
 struct File {
     path: PathBuf,
     readers: Pool<Connection>,
-    /// Those of lists, kept for the next one: opening one and preparing the statement costs more than
-    /// reading a hundred rows.
+    /// Those of lists, kept for the next one: opening one and preparing the statement costs more
+    /// than reading a hundred rows.
     streams: Pool<Connection>,
 }
 
