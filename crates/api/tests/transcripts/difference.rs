@@ -74,9 +74,7 @@ impl Line {
         };
         let Some((rule, reason)) = line.split_once(" | ") else { wanted() };
         assert!(reason.trim().len() > 10, "differences.txt:{number}: a reason is a sentence");
-        let rule = rule.trim();
-        let (is_chance, rule) = rule.strip_prefix('?').map_or((false, rule), |rule| (true, rule));
-        let Some((transcript, place)) = rule.split_once(' ') else { wanted() };
+        let Some((transcript, place)) = rule.trim().split_once(' ') else { wanted() };
         let (transcript, step) = match transcript.split_once(':') {
             Some((transcript, step)) => (transcript, Some(step.parse().unwrap())),
             None => (transcript, None),
@@ -87,7 +85,7 @@ impl Line {
             step,
             place: place.trim().to_owned(),
             is_chance,
-            is_met: Cell::new(is_chance),
+            is_met: Cell::new(false),
         }
     }
 
