@@ -39,6 +39,8 @@ extensions! {
         "Where and how ports are plugged in.";
     "binding-extended" = "Port Bindings Extended", "2017-07-17T10:00:00-00:00",
         "Several bindings of one port, one of them active.";
+    "data-plane-status" = "Port data plane status extension", "2017-01-24T10:00:00-00:00",
+        "What the data plane reports of a port.";
     "default-subnetpools" = "Default Subnetpools", "2016-02-18T18:00:00-00:00",
         "Subnets from the default pool of an address family.";
     "dns-domain-ports" = "dns_domain for ports", "2017-04-24T10:00:00-00:00",
@@ -79,6 +81,10 @@ extensions! {
         "Device profiles of ports.";
     "port-hardware-offload-type" = "Port hardware offload", "2023-05-09T10:00:00-00:00",
         "Hardware offload of ports.";
+    "port-hint-ovs-tx-steering" = "Port hint: Open vSwitch Tx steering", "2023-01-01T00:00:00-00:00",
+        "How a port's packets are spread over threads, as a hint.";
+    "port-hints" = "Port hints", "2023-01-01T00:00:00-00:00",
+        "Hints to the data plane about a port.";
     "port-mac-address-regenerate" = "Neutron Port MAC address regenerate", "2018-05-03T10:00:00-00:00",
         "A new MAC address for a port by asking for null.";
     "port-numa-affinity-policy" = "Port NUMA affinity policy", "2020-07-08T10:00:00-00:00",

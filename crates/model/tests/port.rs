@@ -376,7 +376,7 @@ async fn a_network_that_goes_while_ports_come_leaves_no_orphans() {
     let unbound = "SELECT COUNT(*) FROM ports p WHERE 1 <> \
                    (SELECT COUNT(*) FROM port_bindings b WHERE b.active_port = p.id)";
     assert_eq!(house.count(unbound).await, 0);
-    let counted = "SELECT (SELECT used FROM quota_usage WHERE resource = 'port') \
+    let counted = "SELECT COALESCE((SELECT used FROM quota_usage WHERE resource = 'port'), 0) \
                    - (SELECT COUNT(*) FROM ports)";
     assert_eq!(house.count(counted).await, 0);
 }

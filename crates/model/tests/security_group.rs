@@ -416,7 +416,7 @@ async fn address_groups_take_and_give_back_addresses_whole() {
     let absent = act(&house, &alice, id, "remove_addresses", absent).await;
     assert_eq!(kind_of(absent), "AddressesNotFound");
     let bad = act(&house, &alice, id, "add_addresses", json!(["bad"])).await;
-    assert_eq!(kind_of(bad), "HTTPBadRequest");
+    assert_eq!(kind_of(bad), "AddrFormatError");
     let left = act(&house, &alice, id, "remove_addresses", json!(["10.9.0.0/24"])).await.unwrap();
     assert_eq!(left["address_group"]["addresses"].as_array().unwrap().len(), 3);
     let named = house.update(&alice, ADDRESSES, id, json!({"name": "b"})).await.unwrap();

@@ -103,7 +103,6 @@ faults! {
     invalid_action_for_type(action, kind, known) = 400 "InvalidActionForType", "'action' must be one of {known} for a {kind}, not {action}.";
     forbidden(why) = 403 "HTTPForbidden", "{why}";
     too_large(limit) = 413 "HTTPRequestEntityTooLarge", "The body is larger than the accepted {limit} bytes.";
-    unsupported_media(given) = 415 "HTTPUnsupportedMediaType", "The body's type {given} is not accepted; send application/json.";
     unavailable(what) = 503 "HTTPServiceUnavailable", "{what}";
     revision_mismatch(collection, id, revision) = 412 "RevisionNumberConstraintFailed", "{collection} {id} is at revision {revision}, which is not the one in If-Match; read it again and decide anew.";
     conflict_state(what) = 409 "Conflict", "{what}";

@@ -16,7 +16,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 
 /// Libraries that belong to a layer, and the crates of that layer.
 const BELONGS: &[(&[&str], &[&str])] = &[
-    (&["rusqlite", "tokio-postgres", "mysql_async"], &["sql"]),
+    // Tests make and drop databases of their own.
+    (&["rusqlite", "tokio-postgres", "mysql_async"], &["sql", "testkit"]),
     (
         &["axum", "http", "http-body-util", "hyper", "hyper-rustls", "hyper-util"],
         &["api", "identity", "server", "testkit", "xtask"],

@@ -10,7 +10,7 @@ const ELSEWHERE: &[(&str, u16)] = &[
     ("HTTPNotFound", 404),
     ("HTTPMethodNotAllowed", 405),
     ("HTTPRequestEntityTooLarge", 413),
-    ("HTTPUnsupportedMediaType", 415),
+    ("HTTPNotAcceptable", 406),
     ("HTTPServiceUnavailable", 503),
     ("PolicyNotAuthorized", 403),
     ("RevisionNumberConstraintFailed", 412),
