@@ -39,8 +39,9 @@ pub fn parse(path: &str) -> Route {
     for part in trimmed.split('/') {
         // `+` is no space in paths.
         match decode(&part.replace('+', "%2B")) {
-            Ok(part) => parts.push(part),
-            Err(_) => return Route::Unknown,
+            // No name has control characters in it, and not every engine could look for a NUL.
+            Ok(part) if !part.contains(char::is_control) => parts.push(part),
+            _ => return Route::Unknown,
         }
     }
     if let Some(last) = parts.last_mut()

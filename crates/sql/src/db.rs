@@ -21,7 +21,7 @@ use crate::stats::{Counters, Stats, count};
 use crate::tx::{Mark, Tx};
 
 /// How often an act is run before the caller is told to come again.
-const ATTEMPTS: u32 = 10;
+const ATTEMPTS: u32 = 32;
 /// How long a transaction waits for its turn where the caller sets no deadline.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Committed marks that a slow listener may be behind.
@@ -92,7 +92,7 @@ impl Db {
         .await
     }
 
-    /// Runs an act in a transaction and commits it. It is run again, up to ten times, when another
+    /// Runs an act in a transaction and commits it. It is run again, up to 31 times, when another
     /// transaction was quicker, so it may touch nothing but its `Tx`.
     ///
     /// # Errors

@@ -103,6 +103,12 @@ impl Program {
         }
     }
 
+    /// `kill -9`.
+    pub fn kill(&self) {
+        self.signal("-KILL");
+        self.wait();
+    }
+
     pub fn stop(&self) -> ExitStatus {
         self.terminate();
         self.wait()
