@@ -99,7 +99,7 @@ fn in_object(
     all
 }
 
-/// Where the order does not count, each recorded element is held against the most similar one.
+/// Where the order does not count, elements are paired so that few places differ.
 fn in_list(
     wanted: &[Json],
     found: &[Json],
@@ -111,30 +111,42 @@ fn in_list(
         let said = format!("{} elements instead of {}", found.len(), wanted.len());
         return vec![Place::new(path, said)];
     }
-    let mut rest: Vec<&Json> = found.iter().collect();
-    let mut all = Vec::new();
-    for one in wanted {
-        let mut best: Option<(usize, Vec<Place>)> = None;
-        for (position, other) in rest.iter().enumerate() {
-            let places = places(one, other, names, path, false);
-            let is_better = best.as_ref().is_none_or(|(_, least)| places.len() < least.len());
-            if is_better {
-                let is_same = places.is_empty();
-                best = Some((position, places));
-                if is_same {
-                    break;
+    let compared = |one: &Json, other: &Json| places(one, other, names, path, false);
+    if ordered {
+        return wanted.iter().zip(found).flat_map(|(one, other)| compared(one, other)).collect();
+    }
+    let table: Vec<Vec<Vec<Place>>> = wanted
+        .iter()
+        .map(|one| found.iter().map(|other| compared(one, other)).collect())
+        .collect();
+    let pairs = pairs(&table);
+    pairs.iter().zip(&table).flat_map(|(other, row)| row[*other].iter().cloned()).collect()
+}
+
+/// A partner for each row: the nearest that is left, then exchanged with others as long as that
+/// makes the differences fewer.
+fn pairs(table: &[Vec<Vec<Place>>]) -> Vec<usize> {
+    let cost = |one: usize, other: usize| table[one][other].len();
+    let mut left: Vec<usize> = (0..table.len()).collect();
+    let mut pairs = Vec::new();
+    for one in 0..table.len() {
+        let nearest = (0..left.len()).min_by_key(|place| cost(one, left[*place])).unwrap();
+        pairs.push(left.remove(nearest));
+    }
+    let mut is_better = true;
+    while is_better {
+        is_better = false;
+        for one in 0..pairs.len() {
+            for two in 0..one {
+                let (a, b) = (pairs[one], pairs[two]);
+                if cost(one, b) + cost(two, a) < cost(one, a) + cost(two, b) {
+                    pairs.swap(one, two);
+                    is_better = true;
                 }
             }
-            if ordered {
-                break;
-            }
-        }
-        if let Some((position, places)) = best {
-            rest.remove(position);
-            all.extend(places);
         }
     }
-    all
+    pairs
 }
 
 /// Is one value what is recorded?
