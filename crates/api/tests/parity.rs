@@ -1,5 +1,5 @@
-//! The extensions we announce against those of Neutron: the same aliases, names and times, but for the
-//! rows of `docs/differences.md`. An alias that Neutron does not know is never announced.
+//! The extensions we announce against those of Neutron: the same aliases, names and times, but for
+//! the rows of `docs/differences.md`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs)]
 
 use std::collections::{BTreeMap, BTreeSet};

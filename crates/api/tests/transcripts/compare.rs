@@ -115,10 +115,8 @@ fn in_list(
     if ordered {
         return wanted.iter().zip(found).flat_map(|(one, other)| compared(one, other)).collect();
     }
-    let table: Vec<Vec<Vec<Place>>> = wanted
-        .iter()
-        .map(|one| found.iter().map(|other| compared(one, other)).collect())
-        .collect();
+    let table: Vec<Vec<Vec<Place>>> =
+        wanted.iter().map(|one| found.iter().map(|other| compared(one, other)).collect()).collect();
     let pairs = pairs(&table);
     pairs.iter().zip(&table).flat_map(|(other, row)| row[*other].iter().cloned()).collect()
 }

@@ -43,6 +43,11 @@ impl Differences {
         Self(lines.map(|(index, line)| Line::read(index + 1, line)).collect())
     }
 
+    /// Is this written down?
+    pub fn permits(&self, found: &Found) -> bool {
+        self.0.iter().any(|line| line.permits(found))
+    }
+
     /// What no line permits, and the lines that permit nothing.
     pub fn unexpected(&self, found: &[Found]) -> Vec<String> {
         let mut wrong = Vec::new();
