@@ -30,7 +30,7 @@ async fn every_transcript_is_answered_as_recorded(engine: Engine) {
     let found: Vec<_> = stream::iter(files)
         .map(|(name, path)| async move {
             let found = replayed(engine, &name, &path).await;
-            if found.iter().all(|one| permits(one)) {
+            if found.iter().all(permits) {
                 return found;
             }
             // A random address may be one that a later step asks for; hardly twice.
