@@ -11,6 +11,7 @@ use wire::types::ip::Ip;
 use wire::value::Value;
 
 use crate::KINDS;
+use crate::binding;
 use crate::kind::Kind;
 
 /// Rows that are read at once.
@@ -127,6 +128,7 @@ pub async fn check(db: &Db, ctx: &Ctx) -> Result<Vec<Finding>> {
             holds(&tx, invariant, &mut findings).await?;
         }
         addresses(&tx, &mut findings).await?;
+        bindings(&tx, &mut findings).await?;
         Ok(findings)
     })
     .await
@@ -160,6 +162,47 @@ async fn rows_of(tx: &Tx, table: &'static Resource, findings: &mut Vec<Finding>)
             }
         }
         if rows.len() < BATCH {
+            return Ok(());
+        }
+    }
+}
+
+/// Every column of every binding of a port converts.
+async fn bindings(tx: &Tx, findings: &mut Vec<Finding>) -> Result<()> {
+    let table = &binding::TABLE;
+    let stored: Vec<&Attr> =
+        table.attrs.iter().filter(|attr| matches!(attr.verbs.source, Source::Column)).collect();
+    let columns: Vec<&str> = stored.iter().map(|attr| attr.field).collect();
+    let mut after = String::new();
+    loop {
+        // A port has few bindings, so that a batch of ports is no large answer.
+        let sql = format!(
+            "SELECT p.id, {} FROM \
+             (SELECT id FROM ports WHERE id > ? ORDER BY id LIMIT {BATCH}) p \
+             LEFT JOIN port_bindings b ON b.port_id = p.id ORDER BY p.id",
+            columns.join(", ")
+        );
+        let rows = tx.rows(&sql, &[Value::text(&*after)]).await?;
+        for row in &rows {
+            let Some((port, values)) = row.split_first() else { continue };
+            let port = port.as_text().unwrap_or_default();
+            after = port.to_owned();
+            // A port without a binding is found elsewhere.
+            if values.iter().all(|value| *value == Value::Null) {
+                continue;
+            }
+            for (attr, value) in stored.iter().zip(values) {
+                if !is_sound(attr, value) {
+                    findings.push(Finding {
+                        table: table.table.to_owned(),
+                        row: port.to_owned(),
+                        problem: format!("the column {} does not convert", attr.field),
+                        remedy: format!("store {} there; it reads as empty now", attr.accepts),
+                    });
+                }
+            }
+        }
+        if rows.is_empty() {
             return Ok(());
         }
     }

@@ -163,7 +163,7 @@ impl Kind for Networks {
             }
             rbac::share(call, "network", &row, ask.or_default(at::shared)).await?;
             if external {
-                rbac::entry(call, "network", &row, rbac::EXTERNAL);
+                rbac::entry(call, "network", &row, rbac::EXTERNAL).await?;
             }
             Ok(row)
         })
@@ -325,7 +325,7 @@ async fn only_default(call: &Call<'_>, row: &Row) -> Result<()> {
 async fn set_external(call: &Call<'_>, old: &Row, asked: Option<bool>) -> Result<()> {
     match (old.get(at::router_external), asked) {
         (false, Some(true)) => {
-            rbac::entry(call, "network", old, rbac::EXTERNAL);
+            rbac::entry(call, "network", old, rbac::EXTERNAL).await?;
         }
         (true, Some(false)) => {
             let ports = call
@@ -339,10 +339,12 @@ async fn set_external(call: &Call<'_>, old: &Row, asked: Option<bool>) -> Result
             if !ports.is_empty() {
                 return Err(fault::external_network_in_use(old.id()));
             }
-            call.tx.exec(
-                "DELETE FROM rbac_policies WHERE object_id = ? AND action = ?",
+            rbac::remove_entries(
+                call,
+                "object_id = ? AND action = ?",
                 vec![Value::text(old.id().to_string()), Value::text(rbac::EXTERNAL)],
-            );
+            )
+            .await?;
         }
         _ => {}
     }

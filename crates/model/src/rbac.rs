@@ -2,7 +2,6 @@
 //! the tables of shareable kinds are made with, and what `shared` means; the `/rbac-policies` kind
 //! itself too.
 
-use sql::Write;
 use wire::attr::Resource;
 use wire::draft::Draft;
 use wire::fault::{self, Error, Result};
@@ -13,6 +12,7 @@ use wire::types::{Id, Text};
 use wire::value::Value;
 
 use crate::kind::{Call, Kind, Pending};
+use crate::quota;
 use crate::standard;
 
 /// The condition under which a caller sees a row of a shareable kind: his own, or shared with him.
@@ -96,6 +96,14 @@ static SHAREABLE: &[Shareable] = &[
     },
 ];
 
+/// The name of its quota, which counts the entries that `shared` makes as well.
+const QUOTA: &str = "rbac_policy";
+
+/// True for kinds whose objects can be shared.
+pub fn is_shareable(object_type: &str) -> bool {
+    SHAREABLE.iter().any(|kind| kind.object_type == object_type)
+}
+
 fn shareable(object_type: &str) -> Result<&'static Shareable> {
     SHAREABLE.iter().find(|kind| kind.object_type == object_type).ok_or_else(|| {
         let known: Vec<&str> = SHAREABLE.iter().map(|kind| kind.object_type).collect();
@@ -120,7 +128,7 @@ impl Kind for RbacPolicies {
     }
 
     fn quota(&self) -> Option<&'static str> {
-        Some("rbac_policy")
+        Some(QUOTA)
     }
 
     fn not_found(&self, id: &str) -> Error {
@@ -268,25 +276,69 @@ async fn stranded(
 /// Those of the database.
 pub async fn share(call: &Call<'_>, object_type: &str, object: &Row, asked: bool) -> Result<()> {
     if asked {
-        entry(call, object_type, object, SHARED);
+        entry(call, object_type, object, SHARED).await?;
     }
     Ok(())
 }
 
-/// Makes the entry for everybody.
-pub fn entry(call: &Call<'_>, object_type: &str, object: &Row, action: &str) -> Write {
-    call.tx.exec_ignore(
-        "rbac_policies",
-        &["id", "project_id", "object_type", "object_id", "action", "target_project"],
-        vec![
-            Value::text(call.ctx.new_id().to_string()),
-            Value::text(object.project_id()),
-            Value::text(object_type),
-            Value::text(object.id().to_string()),
-            Value::text(action),
-            Value::text("*"),
-        ],
-    )
+/// Makes the entry for everybody, unless it is there. Counted, but not limited.
+///
+/// # Errors
+/// Those of the database.
+pub async fn entry(call: &Call<'_>, object_type: &str, object: &Row, action: &str) -> Result<()> {
+    let id = object.id().to_string();
+    let there = call
+        .tx
+        .rows(
+            "SELECT 1 FROM rbac_policies WHERE object_id = ? AND object_type = ? AND action = ? \
+             AND target_project = '*'",
+            &[Value::text(&*id), Value::text(object_type), Value::text(action)],
+        )
+        .await?;
+    if !there.is_empty() {
+        return Ok(());
+    }
+    quota::count(call, QUOTA, object.project_id(), 1);
+    call.tx
+        .exec(
+            "INSERT INTO rbac_policies \
+             (id, project_id, object_type, object_id, action, target_project) \
+             VALUES (?, ?, ?, ?, ?, '*')",
+            vec![
+                Value::text(call.ctx.new_id().to_string()),
+                Value::text(object.project_id()),
+                Value::text(object_type),
+                Value::text(id),
+                Value::text(action),
+            ],
+        )
+        .or("uq_rbac_policies_entry", Error::Retry("somebody else shared the object"));
+    Ok(())
+}
+
+/// Removes the entries for which a condition holds, and gives back their share of the quotas.
+///
+/// # Errors
+/// Those of the database.
+pub async fn remove_entries(
+    call: &Call<'_>,
+    condition: &'static str,
+    params: Vec<Value>,
+) -> Result<()> {
+    let sql = format!(
+        "SELECT project_id, COUNT(*) FROM rbac_policies WHERE {condition} GROUP BY project_id"
+    );
+    let mut all = 0;
+    for row in call.tx.rows(&sql, &params).await? {
+        if let [Value::Text(project), Value::Int(count)] = row.as_slice() {
+            quota::release(call, QUOTA, project, *count);
+            all += u64::try_from(*count).unwrap_or(0);
+        }
+    }
+    call.tx
+        .exec(format!("DELETE FROM rbac_policies WHERE {condition}"), params)
+        .expect(all, Error::Retry("the sharing of the object changed"));
+    Ok(())
 }
 
 /// Sets whether an object is shared with everybody.
@@ -300,8 +352,7 @@ pub async fn set_shared(
     shared: bool,
 ) -> Result<()> {
     if shared {
-        entry(call, object_type, object, SHARED);
-        return Ok(());
+        return entry(call, object_type, object, SHARED).await;
     }
     let kind = shareable(object_type)?;
     let left = stranded(call, kind, object, "*", None).await?;
@@ -312,17 +363,12 @@ pub async fn set_shared(
             fault::rbac_policy_in_use(object.id(), left.join(", "))
         });
     }
-    withdraw(call, object_type, object, SHARED);
-    Ok(())
-}
-
-/// Removes the entry for everybody.
-pub fn withdraw(call: &Call<'_>, object_type: &str, object: &Row, action: &str) -> Write {
-    call.tx.exec(
-        "DELETE FROM rbac_policies WHERE object_id = ? AND object_type = ? AND action = ? \
-         AND target_project = '*'",
-        vec![Value::text(object.id().to_string()), Value::text(object_type), Value::text(action)],
+    remove_entries(
+        call,
+        "object_id = ? AND object_type = ? AND action = ? AND target_project = '*'",
+        vec![Value::text(object.id().to_string()), Value::text(object_type), Value::text(SHARED)],
     )
+    .await
 }
 
 /// PARITY: the first `access_as_external` entry of a network makes it external.

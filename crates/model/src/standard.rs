@@ -8,7 +8,7 @@ use wire::row::Row;
 use wire::value::Value;
 
 use crate::kind::{Call, Kind};
-use crate::quota;
+use crate::{quota, rbac};
 
 /// The tags of a row of any taggable kind.
 pub static TAGS: Child = Child {
@@ -94,8 +94,9 @@ pub async fn remove_or(call: &Call<'_>, kind: &dyn Kind, row: &Row) -> Result<Wr
     if row.table.taggable {
         call.tx.exec("DELETE FROM tags WHERE resource_id = ?", vec![Value::text(id.to_string())]);
     }
-    call.tx
-        .exec("DELETE FROM rbac_policies WHERE object_id = ?", vec![Value::text(id.to_string())]);
+    if rbac::is_shareable(row.table.one) {
+        rbac::remove_entries(call, "object_id = ?", vec![Value::text(id.to_string())]).await?;
+    }
     if let Some(resource) = kind.quota() {
         quota::release(call, resource, row.project_id(), 1);
     }

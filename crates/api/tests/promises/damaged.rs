@@ -1,0 +1,72 @@
+//! Promise 4: a row that was damaged by hand is no outage, and the check names it and its remedy.
+
+use jiff::Timestamp;
+use serde_json::json;
+use testkit::database::Engine;
+use testkit::server::Who;
+use wire::ctx::Ctx;
+
+use crate::cloud::{OWNER, decent, discreet, execute, made, serve, subnet};
+
+testkit::on_each_engine!(damaged_rows_are_shown_as_empty_and_found_by_the_check);
+
+/// What is written over what, as `(table, column, key, value)`.
+const DAMAGE: &[(&str, &str, &str, &str)] = &[
+    ("port_bindings", "profile", "port_id", "{bad"),
+    ("port_bindings", "vif_details", "port_id", "[1,"),
+    ("port_bindings", "vnic_type", "port_id", "telepathic"),
+    ("ports", "allowed_address_pairs", "id", "{\"no\": 1"),
+    ("ports", "extra_dhcp_opts", "id", "no json"),
+    ("ports", "mac_address", "id", "not a mac"),
+    ("ports", "numa_affinity_policy", "id", "sideways"),
+    ("ip_allocations", "ip_address", "port_id", "999.1.2.3"),
+    ("subnets", "cidr", "network_id", "10.0.0/99"),
+    ("subnets", "allocation_pools", "network_id", "{{{"),
+    ("subnets", "host_routes", "network_id", "3"),
+    ("subnets", "gateway_ip", "network_id", "gate"),
+    ("networks", "availability_zone_hints", "id", "nova"),
+];
+
+async fn damaged_rows_are_shown_as_empty_and_found_by_the_check(engine: Engine) {
+    let mut silent = Vec::new();
+    for (table, column, key, value) in DAMAGE {
+        serve(engine, async |server| {
+            let admin = &Who::admin();
+            let (network, subnet) = subnet(server, "192.0.2.0/24").await;
+            let ask =
+                json!({"network_id": network, "binding:host_id": "h", "device_owner": "compute:a"});
+            let port = made(server, &Who::admin(), "ports", "port", ask).await;
+            let id = if matches!(*table, "subnets" | "networks") { &network } else { &port };
+            let sql = format!("UPDATE {table} SET {column} = ? WHERE {key} = ?");
+            execute(server, &sql, &[value, id]).await;
+            for path in [
+                "/v2.0/ports".to_owned(),
+                format!("/v2.0/ports/{port}"),
+                format!("/v2.0/ports/{port}/bindings"),
+                format!("/v2.0/subnets/{subnet}"),
+                "/v2.0/subnets".to_owned(),
+                format!("/v2.0/networks/{network}"),
+                "/v2.0/networks".to_owned(),
+                "/v2.0/network-ip-availabilities".to_owned(),
+            ] {
+                let reply = server.call(admin, "GET", &path, None).await;
+                decent(&reply, &path);
+                assert_eq!(reply.status, 200, "{table}.{column}: {path}: {}", reply.text);
+            }
+            // What is done with such a row may fail, and says nothing from inside.
+            let more = json!({"port": {"network_id": network}});
+            let reply = server.call(&Who::member(OWNER), "POST", "/v2.0/ports", Some(more)).await;
+            discreet(&reply, &format!("{table}.{column}: another port"));
+            let ctx = &Ctx::system(Timestamp::now());
+            let found = model::check::check(server.db(), ctx).await.unwrap();
+            let named = found.iter().any(|finding| {
+                finding.table == *table && !finding.row.is_empty() && !finding.remedy.is_empty()
+            });
+            if !named {
+                silent.push(format!("{table}.{column} = {value}: {found:?}"));
+            }
+        })
+        .await;
+    }
+    assert!(silent.is_empty(), "the check does not find:\n{}", silent.join("\n"));
+}
