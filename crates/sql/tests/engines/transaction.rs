@@ -82,7 +82,7 @@ pub async fn an_act_that_is_always_overtaken_ends_as_unavailable(bench: &Bench) 
         })
         .await;
     assert_eq!(kind_of(ended), "HTTPServiceUnavailable");
-    assert_eq!(runs.load(Ordering::SeqCst), 10);
+    assert_eq!(runs.load(Ordering::SeqCst), 32);
 }
 
 pub async fn an_update_that_changes_nothing_writes_nothing(bench: &Bench) {
