@@ -104,6 +104,7 @@ impl Program {
     }
 
     /// `kill -9`.
+    #[allow(dead_code)] // Not every test program kills.
     pub fn kill(&self) {
         self.signal("-KILL");
         self.wait();
