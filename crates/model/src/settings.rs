@@ -40,8 +40,6 @@ pub struct Settings {
     pub default_availability_zones: Vec<String>,
     /// Limits of projects without their own; -1: none.
     pub quotas: BTreeMap<String, i64>,
-    /// Fixed IPs of one port at most.
-    pub max_fixed_ips_per_port: usize,
     /// Allowed address pairs of one port at most.
     pub max_allowed_address_pair: usize,
     /// Name servers of one subnet at most.
@@ -54,9 +52,6 @@ pub struct Settings {
     pub bulk_limit: usize,
     /// Rows in one page at most; 0: as many as there are.
     pub page_limit: u64,
-    /// Hosts for which virtual network cards of hypervisors are expected to be of this project's
-    /// cloud.
-    pub host: String,
 }
 
 impl Default for Settings {
@@ -90,14 +85,12 @@ impl Default for Settings {
             dns_domain: "openstacklocal".into(),
             default_availability_zones: Vec::new(),
             quotas: quotas.iter().map(|(name, limit)| ((*name).to_owned(), *limit)).collect(),
-            max_fixed_ips_per_port: 5,
             max_allowed_address_pair: 10,
             max_dns_nameservers: 5,
             max_subnet_host_routes: 20,
             base_mac: [0xfa, 0x16, 0x3e, 0, 0, 0],
             bulk_limit: 1000,
             page_limit: 0,
-            host: "nucleon".into(),
         }
     }
 }

@@ -101,7 +101,6 @@ faults! {
     admin_required(what) = 403 "AdminRequired", "Only an administrator can {what}.";
     not_acceptable(given) = 406 "HTTPNotAcceptable", "Replies are application/json, which 'Accept: {given}' does not take.";
     invalid_action_for_type(action, kind, known) = 400 "InvalidActionForType", "'action' must be one of {known} for a {kind}, not {action}.";
-    forbidden(why) = 403 "HTTPForbidden", "{why}";
     too_large(limit) = 413 "HTTPRequestEntityTooLarge", "The body is larger than the accepted {limit} bytes.";
     unavailable(what) = 503 "HTTPServiceUnavailable", "{what}";
     revision_mismatch(collection, id, revision) = 412 "RevisionNumberConstraintFailed", "{collection} {id} is at revision {revision}, which is not the one in If-Match; read it again and decide anew.";
@@ -114,7 +113,6 @@ faults! {
 
     // Quotas, tags, sharing.
     over_quota(resource, limit) = 409 "OverQuota", "The project has reached its quota of {limit} for {resource}; delete some or ask for a higher quota.";
-    quota_resource_unknown(name, known) = 404 "QuotaResourceUnknown", "There is no quota for {name}; there is one for each of {known}.";
     tag_not_found(tag) = 404 "TagNotFound", "The resource does not have the tag {tag}.";
 
     // Address scopes.

@@ -136,15 +136,6 @@ pub struct NetworkOptions {
     )]
     pub quota: Vec<(String, i64)>,
 
-    /// Fixed IPs that a port may have
-    #[arg(
-        long,
-        env = "NUCLEON_MAX_FIXED_IPS_PER_PORT",
-        default_value_t = 5,
-        value_name = "NUMBER"
-    )]
-    pub max_fixed_ips_per_port: usize,
-
     /// Allowed address pairs that a port may have
     #[arg(
         long,
@@ -190,7 +181,7 @@ impl NetworkOptions {
     /// For the model.
     pub fn settings(&self) -> Settings {
         let defaults = Settings::default();
-        let mut quotas = defaults.quotas.clone();
+        let mut quotas = defaults.quotas;
         quotas.extend(self.quota.iter().cloned());
         Settings {
             network_types: self.network_types.clone(),
@@ -210,14 +201,12 @@ impl NetworkOptions {
             dns_domain: self.dns_domain.clone(),
             default_availability_zones: self.default_availability_zones.clone(),
             quotas,
-            max_fixed_ips_per_port: self.max_fixed_ips_per_port,
             max_allowed_address_pair: self.max_allowed_address_pair,
             max_dns_nameservers: self.max_dns_nameservers,
             max_subnet_host_routes: self.max_subnet_host_routes,
             base_mac: self.base_mac,
             bulk_limit: self.bulk_limit,
             page_limit: self.page_limit,
-            ..defaults
         }
     }
 }
