@@ -15,6 +15,7 @@ pub mod ipam;
 pub mod kind;
 pub mod network;
 pub mod network_ip_availability;
+pub mod nova_event;
 pub mod port;
 pub mod quota;
 pub mod quota_limits;
@@ -63,6 +64,11 @@ pub static MIGRATIONS: &[Migration] = &[
     },
     // The table is `identity`'s; the schema of a database is one list all the same.
     Migration { number: 3, name: "auth_tokens", sql: include_str!("../../identity/schema.sql") },
+    Migration {
+        number: 4,
+        name: "nova_events",
+        sql: include_str!("../schema/0004_nova_events.sql"),
+    },
 ];
 
 /// The kind of a collection, by its name in bodies (`security_group_rules`).

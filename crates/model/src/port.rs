@@ -35,7 +35,7 @@ use crate::binding::plug;
 use crate::kind::{Call, Kind, Pending};
 use crate::settings::Settings;
 use crate::unit::Unit;
-use crate::{ipam, standard};
+use crate::{ipam, nova_event, standard};
 
 /// The addresses of a port, in the order in which it got them.
 static FIXED_IPS: Child = Child {
@@ -158,7 +158,8 @@ impl Kind for Ports {
             // PARITY: a router's port can be deleted directly once the router is gone; there are no
             // routers yet. Bindings, addresses and group memberships go with the row.
             ipam::release(call, old.id()).await;
-            standard::remove(call, self, old).await
+            standard::remove(call, self, old).await?;
+            nova_event::deleted(call, old).await
         })
     }
 

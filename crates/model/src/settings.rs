@@ -52,6 +52,8 @@ pub struct Settings {
     pub bulk_limit: usize,
     /// Rows in one page at most; 0: as many as there are.
     pub page_limit: u64,
+    /// There is a Nova that is told what happens to the ports of its servers.
+    pub notify_nova: bool,
 }
 
 impl Default for Settings {
@@ -91,6 +93,7 @@ impl Default for Settings {
             base_mac: [0xfa, 0x16, 0x3e, 0, 0, 0],
             bulk_limit: 1000,
             page_limit: 0,
+            notify_nova: false,
         }
     }
 }

@@ -12,7 +12,7 @@ use super::{Ports, at, dhcp, dns, forget_empty_hints, mac, pairs, refuse, securi
 use crate::binding;
 use crate::binding::plug::{self, Plugged, Wish};
 use crate::kind::Call;
-use crate::{ipam, standard};
+use crate::{ipam, nova_event, standard};
 
 /// Changes a port.
 ///
@@ -40,6 +40,7 @@ pub async fn change(call: &Call<'_>, old: &Row, ask: &Draft) -> Result<Row> {
     if let Some(mac) = mac {
         mac.conflicts(write, old.get(at::network_id));
     }
+    nova_event::updated(call, old, &port).await?;
     Ok(port)
 }
 
