@@ -2,6 +2,8 @@
 //! changes the port. So nothing is told that did not happen, and what happened is told even if this
 //! process ends before. Not here: telling it (crate `nova`).
 
+pub mod queue;
+
 use sql::Tx;
 use wire::fault::{Error, Result};
 use wire::row::Row;
@@ -10,6 +12,7 @@ use wire::value::Value;
 
 use crate::kind::Call;
 use crate::port::at;
+use crate::unit::Unit;
 
 /// What can have happened; the names are Nova's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +83,8 @@ pub async fn record(
 ) -> Result<()> {
     let (device_owner, device_id) = owner;
     let Some(server) = server(device_owner, device_id) else { return Ok(()) };
+    // Who tells Nova wakes up with the marks of a commit.
+    tx.mark(Unit::Port as i16, port_id);
     let port = Value::text(port_id.to_string());
     let last = tx
         .rows("SELECT MAX(seq) FROM nova_events WHERE port_id = ?", std::slice::from_ref(&port))

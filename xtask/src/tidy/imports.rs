@@ -8,8 +8,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("sql", &["wire"]),
     ("model", &["wire", "sql"]),
     ("identity", &["wire", "sql", "policy"]),
+    ("ovsdb", &[]),
+    ("ovn", &["wire", "sql", "model", "ovsdb"]),
+    ("nova", &["wire", "sql", "model", "identity"]),
     ("api", &["wire", "sql", "policy", "model", "identity"]),
-    ("server", &["wire", "sql", "policy", "model", "identity", "api"]),
+    ("server", &["wire", "sql", "policy", "model", "identity", "api", "ovsdb", "ovn", "nova"]),
     ("testkit", &["wire", "sql", "policy", "model", "identity", "api", "server"]),
     ("xtask", &[]),
 ];
@@ -20,9 +23,9 @@ const BELONGS: &[(&[&str], &[&str])] = &[
     (&["rusqlite", "tokio-postgres", "mysql_async"], &["sql", "testkit"]),
     (
         &["axum", "http", "http-body-util", "hyper", "hyper-rustls", "hyper-util"],
-        &["api", "identity", "server", "testkit", "xtask"],
+        &["api", "identity", "nova", "server", "testkit", "xtask"],
     ),
-    (&["tokio-rustls"], &["sql", "identity", "server", "testkit"]),
+    (&["tokio-rustls"], &["sql", "identity", "ovsdb", "server", "testkit"]),
     (&["testkit", "xtask"], &[]),
 ];
 

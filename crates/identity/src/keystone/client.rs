@@ -158,6 +158,54 @@ impl Client {
         bail!("Keystone does not accept the service token it has just given us")
     }
 
+    /// Asks another service as our service user: a request whose body may be sent again, with our
+    /// token. A token that is refused is replaced once.
+    ///
+    /// # Errors
+    /// Keystone or the service cannot be reached in time. Any status is an answer.
+    pub async fn send_as_service(
+        &self,
+        request: &Request<Bytes>,
+    ) -> anyhow::Result<Response<Bytes>> {
+        let work = async {
+            let mut own = self.service_token().await?;
+            let reply = self.send_with(&own, request).await?;
+            if reply.status() != StatusCode::UNAUTHORIZED {
+                return Ok(reply);
+            }
+            self.forget(&own).await;
+            own = self.service_token().await?;
+            self.send_with(&own, request).await
+        };
+        tokio::time::timeout(self.settings.timeout, work)
+            .await
+            .map_err(|_| anyhow!("no answer within {:?}", self.settings.timeout))?
+    }
+
+    async fn send_with(
+        &self,
+        own: &ServiceToken,
+        request: &Request<Bytes>,
+    ) -> anyhow::Result<Response<Bytes>> {
+        let mut request = request.clone().map(Full::new);
+        request.headers_mut().insert(&AUTH_TOKEN, own.header.clone());
+        self.send(request).await
+    }
+
+    /// The body of `GET /v3/auth/catalog`: the services that our project has.
+    ///
+    /// # Errors
+    /// Keystone cannot be reached, or does not answer with 200.
+    pub async fn catalog(&self) -> anyhow::Result<Bytes> {
+        let base = self.tokens_uri.to_string();
+        let uri = base.replace("/auth/tokens", "/auth/catalog");
+        let reply = self.send_as_service(&Request::get(uri).body(Bytes::new())?).await?;
+        if reply.status() != StatusCode::OK {
+            bail!("Keystone answers {} to a question for its catalog", reply.status());
+        }
+        Ok(reply.into_body())
+    }
+
     async fn ask(
         &self,
         own: &ServiceToken,
