@@ -4,6 +4,7 @@
 pub mod file;
 pub mod keystone;
 pub mod network;
+pub mod nova;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use identity::Secret;
 
 use keystone::KeystoneOptions;
 use network::NetworkOptions;
+use nova::NovaOptions;
 
 /// Everything that `nucleon serve` can be told.
 #[derive(Args, Clone, Debug)]
@@ -37,6 +39,9 @@ pub struct ServeOptions {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub network: NetworkOptions,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub nova: NovaOptions,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub log: LogOptions,
@@ -212,8 +217,9 @@ impl ServeOptions {
             );
         }
         if self.auth.auth == Auth::Keystone {
-            self.keystone.check(listen.allow_plaintext)?;
+            self.keystone.check("--auth keystone", listen.allow_plaintext)?;
         }
+        self.nova.check(&self.keystone, listen.allow_plaintext)?;
         Ok(())
     }
 }
@@ -277,6 +283,19 @@ mod tests {
         assert!(problem.contains("unencrypted"), "{problem}");
         let near = ["--auth", "keystone", "--keystone-url", "http://127.0.0.1:5000"];
         parsed(&[&near[..], &file].concat()).unwrap();
+    }
+
+    #[test]
+    fn nova_is_told_by_a_user_of_keystone() {
+        let problem = parsed(&["--notify-nova"]).unwrap_err();
+        assert!(problem.contains("--keystone-url"), "{problem}");
+        let keystone =
+            ["--keystone-url", "https://k.example", "--keystone-password-file", "/dev/null"];
+        parsed(&[&["--notify-nova"], &keystone[..]].concat()).unwrap();
+        let plain = ["--notify-nova", "--nova-url", "http://nova.example:8774/v2.1"];
+        let problem = parsed(&[&plain[..], &keystone[..]].concat()).unwrap_err();
+        assert!(problem.contains("unencrypted"), "{problem}");
+        assert!(parsed(&["--nova-region", "One"]).unwrap_err().contains("--notify-nova"));
     }
 
     #[test]

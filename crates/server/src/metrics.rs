@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use api::server::Server;
+use nova::teller::Counters;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
@@ -50,7 +51,7 @@ impl Drop for InFlight {
 
 impl Metrics {
     /// Counters at zero, and those of the server as they are.
-    pub fn new(server: Arc<Server>) -> Self {
+    pub fn new(server: Arc<Server>, nova: Option<Arc<Counters>>) -> Self {
         let mut registry = Registry::with_prefix("nucleon");
         let answered = Family::<Answered, Counter>::default();
         registry.register("requests", "Requests answered", answered.clone());
@@ -63,6 +64,9 @@ impl Metrics {
         let in_flight = Gauge::default();
         registry.register("requests_in_flight", "Requests being answered", in_flight.clone());
         registry.register_collector(Box::new(Outside(server)));
+        if let Some(counters) = nova {
+            registry.register_collector(Box::new(Told(counters)));
+        }
         Self { registry, answered, seconds, in_flight }
     }
 
@@ -140,16 +144,37 @@ impl Collector for Outside {
             ("token_lookups", "Tokens looked up", identity.asked),
             ("token_misses", "Tokens that the cache did not have", identity.missed),
         ] {
-            let counter = ConstCounter::new(number);
-            counter.encode(encoder.encode_descriptor(
-                name,
-                help,
-                None,
-                counter.metric_type(),
-            )?)?;
+            encode_counter(&mut encoder, name, help, number)?;
         }
         let queue = ConstGauge::new(i64::try_from(sql.queue).unwrap_or(i64::MAX));
         let help = "Transactions that wait for a connection";
         queue.encode(encoder.encode_descriptor("sql_queue", help, None, queue.metric_type())?)
+    }
+}
+
+fn encode_counter(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    number: u64,
+) -> fmt::Result {
+    let counter = ConstCounter::new(number);
+    counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)
+}
+
+/// What was told to Nova.
+#[derive(Debug)]
+struct Told(Arc<Counters>);
+
+impl Collector for Told {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        for (name, help, counter) in [
+            ("nova_events_told", "Events that Nova took", &self.0.told),
+            ("nova_events_dropped", "Events that Nova did not want", &self.0.dropped),
+            ("nova_requests_failed", "Requests that Nova did not answer well", &self.0.failed),
+        ] {
+            encode_counter(&mut encoder, name, help, counter.load(Ordering::Relaxed))?;
+        }
+        Ok(())
     }
 }

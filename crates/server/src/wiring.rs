@@ -8,11 +8,15 @@ use api::server::Server;
 use hyper::service::service_fn;
 use identity::caller::admin_roles;
 use identity::keystone::Keystone;
+use identity::keystone::client::Client;
 use identity::token::{Grant, Tokens};
 use identity::{Identity, Secret};
 use jiff::Timestamp;
 use model::backend::NoBackend;
 use model::kind::World;
+use model::settings::Settings;
+use nova::endpoint::Endpoint;
+use nova::teller::{Counters, Teller};
 use policy::enforcer::Enforcer;
 use secrecy::ExposeSecret as _;
 use sql::Db;
@@ -49,14 +53,16 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     db.migrate().await?;
     let (identity, new_token) = identity(&options, &storage, &db).await?;
     tokio::spawn(sweep::run(db.clone()));
+    let told = teller(&options, &db)?;
+    let settings = Settings { notify_nova: told.is_some(), ..options.network.settings() };
     let server = Arc::new(Server {
-        world: World { db, settings: options.network.settings(), backend: Box::new(NoBackend) },
+        world: World { db, settings, backend: Box::new(NoBackend) },
         rules,
         identity,
         body_limit: usize::try_from(options.listen.body_limit)?,
     });
     let front = Arc::new(Front {
-        metrics: Metrics::new(server.clone()),
+        metrics: Metrics::new(server.clone(), told),
         server,
         metrics_public: options.listen.metrics_public,
         log_requests: options.log.log_requests,
@@ -134,6 +140,19 @@ async fn identity(
             Ok((Identity::Token(tokens), is_new.then_some(token)))
         }
     }
+}
+
+/// Begins to tell Nova what happens, if that is asked for; what was told is counted.
+fn teller(options: &ServeOptions, db: &Db) -> anyhow::Result<Option<Arc<Counters>>> {
+    if !options.nova.notify_nova {
+        return Ok(None);
+    }
+    let keystone = Client::new(options.keystone.settings(options.listen.tls12)?)?;
+    let endpoint = Endpoint::new(options.nova.settings())?;
+    let teller = Teller::new(db.clone(), keystone, endpoint);
+    let counters = teller.counters();
+    tokio::spawn(teller.run());
+    Ok(Some(counters))
 }
 
 /// Where a client on this machine finds the server.

@@ -9,9 +9,9 @@ use http::Uri;
 use identity::Secret;
 use identity::keystone::client::Settings;
 
-/// Which Keystone, and who this server is there. Read with `--auth keystone`.
+/// Which Keystone, and who this server is there. Read with `--auth keystone` and `--notify-nova`.
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Keystone (with --auth keystone)")]
+#[command(next_help_heading = "Keystone (with --auth keystone or --notify-nova)")]
 pub struct KeystoneOptions {
     /// Keystone's address for this server, such as https://keystone.internal:5000/v3
     #[arg(long, env = "NUCLEON_KEYSTONE_URL", value_name = "URL")]
@@ -87,19 +87,17 @@ pub struct KeystoneOptions {
 }
 
 impl KeystoneOptions {
-    /// What must be given.
+    /// What must be given for `option`, which needs a Keystone.
     ///
     /// # Errors
     /// The first thing that is not.
-    pub fn check(&self, allow_plaintext: bool) -> anyhow::Result<()> {
+    pub fn check(&self, option: &str, allow_plaintext: bool) -> anyhow::Result<()> {
         let Some(url) = &self.keystone_url else {
-            bail!(
-                "--auth keystone needs --keystone-url, such as https://keystone.internal:5000/v3"
-            );
+            bail!("{option} needs --keystone-url, such as https://keystone.internal:5000/v3");
         };
         if self.keystone_password_file.is_none() && self.keystone_password.is_none() {
             bail!(
-                "--auth keystone needs the password of {}: in NUCLEON_KEYSTONE_PASSWORD, or in a \
+                "{option} needs the password of {}: in NUCLEON_KEYSTONE_PASSWORD, or in a \
                  file that --keystone-password-file names",
                 self.keystone_user
             );
@@ -154,7 +152,7 @@ impl KeystoneOptions {
 }
 
 /// True for `http://` to another machine.
-fn is_plain(url: &str) -> bool {
+pub fn is_plain(url: &str) -> bool {
     let Ok(uri) = url.parse::<Uri>() else { return false };
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
     let is_near = host == "localhost"

@@ -207,6 +207,8 @@ impl NetworkOptions {
             base_mac: self.base_mac,
             bulk_limit: self.bulk_limit,
             page_limit: self.page_limit,
+            // Whether there is a Nova is not said here.
+            notify_nova: false,
         }
     }
 }
