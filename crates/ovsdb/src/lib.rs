@@ -3,5 +3,6 @@
 //!
 //! [RFC 7047]: https://www.rfc-editor.org/rfc/rfc7047
 
+pub mod collection;
 pub mod schema;
 pub mod value;

@@ -1,10 +1,11 @@
 //! The schema that a server announces: which tables and columns there are, and what each column
 //! takes. A newer server has more, an older one fewer; who writes asks here first.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
+use crate::collection::{Map, Set};
 use crate::value::{Atom, Datum};
 
 /// The type of a scalar.
@@ -28,7 +29,7 @@ pub struct BaseType {
     /// The scalar's type.
     pub atom: AtomType,
     /// The only values allowed, if they are listed.
-    pub allowed: Option<BTreeSet<Atom>>,
+    pub allowed: Option<Set>,
     /// The table that it refers to, and whether the reference keeps the row alive.
     pub refers: Option<Reference>,
     /// Least and greatest number.
@@ -121,7 +122,7 @@ impl Column {
     #[must_use]
     pub fn default(&self) -> Datum {
         if self.value.is_some() {
-            return Datum::Map(BTreeMap::new());
+            return Datum::Map(Map::new());
         }
         if self.min == 0 {
             return Datum::none();
@@ -140,7 +141,7 @@ impl Column {
     #[must_use]
     pub fn read(&self, json: &Json) -> Option<Datum> {
         match (Datum::from_json(json)?, &self.value) {
-            (Datum::Set(set), Some(_)) if set.is_empty() => Some(Datum::Map(BTreeMap::new())),
+            (Datum::Set(set), Some(_)) if set.is_empty() => Some(Datum::Map(Map::new())),
             (Datum::Set(set), None) => set
                 .into_iter()
                 .map(|atom| self.key.fit(atom))

@@ -2,10 +2,12 @@
 //! a set with one member, as the protocol has it too. Not here: which column takes what (`schema`).
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
+
+use crate::collection::{Map, Set};
 
 /// One scalar.
 #[derive(Clone, Debug)]
@@ -16,8 +18,8 @@ pub enum Atom {
     Real(f64),
     /// True or false.
     Boolean(bool),
-    /// Text.
-    String(Box<str>),
+    /// Text; shared, since most texts of a database are in many rows.
+    String(Arc<str>),
     /// A reference to a row, or a row's own name.
     Uuid(Uuid),
 }
@@ -64,7 +66,7 @@ impl Atom {
             Self::Integer(number) => json!(number),
             Self::Real(number) => json!(number),
             Self::Boolean(flag) => json!(flag),
-            Self::String(text) => json!(text),
+            Self::String(text) => json!(text.as_ref()),
             Self::Uuid(uuid) => json!(["uuid", uuid.to_string()]),
         }
     }
@@ -151,21 +153,21 @@ impl From<Uuid> for Atom {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Datum {
     /// A set; one atom is a set of one, "not there" the empty set.
-    Set(BTreeSet<Atom>),
+    Set(Set),
     /// A map.
-    Map(BTreeMap<Atom, Atom>),
+    Map(Map),
 }
 
 impl Datum {
     /// The empty set.
     #[must_use]
     pub fn none() -> Self {
-        Self::Set(BTreeSet::new())
+        Self::Set(Set::new())
     }
 
     /// A set of one.
     pub fn one(atom: impl Into<Atom>) -> Self {
-        Self::Set(BTreeSet::from([atom.into()]))
+        Self::Set(Set::from(atom.into()))
     }
 
     /// A set of at most one.
@@ -194,20 +196,20 @@ impl Datum {
 
     /// The members, if it is a set.
     #[must_use]
-    pub fn as_set(&self) -> Option<&BTreeSet<Atom>> {
+    pub fn as_set(&self) -> Option<&Set> {
         if let Self::Set(set) = self { Some(set) } else { None }
     }
 
     /// The pairs, if it is a map.
     #[must_use]
-    pub fn as_map(&self) -> Option<&BTreeMap<Atom, Atom>> {
+    pub fn as_map(&self) -> Option<&Map> {
         if let Self::Map(map) = self { Some(map) } else { None }
     }
 
     /// The text under a key of a map of texts.
     #[must_use]
     pub fn text_at(&self, key: &str) -> Option<&str> {
-        self.as_map()?.get(&Atom::from(key))?.as_str()
+        self.as_map()?.text(key)?.as_str()
     }
 
     /// Nothing in it.
@@ -273,7 +275,7 @@ mod tests {
             Datum::one(uuid),
             Datum::set([1_i64, 2]),
             Datum::map([("key", "value"), ("other", "")]),
-            Datum::Map(BTreeMap::new()),
+            Datum::Map(Map::new()),
         ] {
             assert_eq!(Datum::from_json(&datum.to_json()), Some(datum));
         }
