@@ -4,5 +4,12 @@
 //! [RFC 7047]: https://www.rfc-editor.org/rfc/rfc7047
 
 pub mod collection;
+pub mod condition;
+pub mod error;
+pub mod layout;
+pub mod remote;
+pub mod replica;
+pub mod row;
 pub mod schema;
+pub mod transaction;
 pub mod value;
