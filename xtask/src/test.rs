@@ -17,6 +17,16 @@ use crate::process::{Signals, command, installed, output, root, run};
 /// The scripts that drive the built server from outside. Each is given `--server PATH`.
 const BLACK_BOX: &[&str] = &["tests/clients/run.py"];
 
+/// A program that the tests of packets on real OVN need, and the package that brings it.
+const NETWORK: &[(&str, &str)] = &[
+    ("ovn-northd", "ovn-central"),
+    ("ovn-controller", "ovn-host"),
+    ("ovs-vswitchd", "openvswitch-switch"),
+    ("ip", "iproute2"),
+    ("ping", "iputils-ping"),
+    ("ethtool", "ethtool"),
+];
+
 /// Where the scripts say what they import, and what is taken if they do not.
 const REQUIREMENTS: &str = "tests/clients/requirements.txt";
 const CLIENTS: &str = "python-openstackclient\nopenstacksdk\n";
@@ -119,6 +129,8 @@ async fn install(signals: &mut Signals) -> Result<()> {
     if python.is_err() {
         missing.extend(["python3", "python3-venv"]);
     }
+    let network = NETWORK.iter().filter(|(program, _)| !installed(program));
+    missing.extend(network.map(|(_, package)| package));
     if missing.is_empty() {
         return Ok(());
     }

@@ -14,6 +14,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("api", &["wire", "sql", "policy", "model", "identity"]),
     ("server", &["wire", "sql", "policy", "model", "identity", "api", "ovsdb", "ovn", "nova"]),
     ("testkit", &["wire", "sql", "policy", "model", "identity", "api", "server"]),
+    ("packets", &[]),
     ("xtask", &[]),
 ];
 
@@ -26,7 +27,7 @@ const BELONGS: &[(&[&str], &[&str])] = &[
         &["api", "identity", "nova", "server", "testkit", "xtask"],
     ),
     (&["tokio-rustls"], &["sql", "identity", "ovsdb", "server", "testkit"]),
-    (&["testkit", "xtask"], &[]),
+    (&["testkit", "packets", "xtask"], &[]),
 ];
 
 /// Judges a `Cargo.toml`. What only tests import (`[dev-dependencies]`) is free.
