@@ -25,6 +25,7 @@ pub mod security_group_rule;
 pub mod segment;
 pub mod service_provider;
 pub mod settings;
+pub mod snapshot;
 pub mod standard;
 pub mod subnet;
 pub mod subnetpool;
@@ -68,6 +69,11 @@ pub static MIGRATIONS: &[Migration] = &[
         number: 4,
         name: "nova_events",
         sql: include_str!("../schema/0004_nova_events.sql"),
+    },
+    Migration {
+        number: 5,
+        name: "port_address_pairs",
+        sql: include_str!("../schema/0005_port_address_pairs.sql"),
     },
 ];
 

@@ -1,0 +1,227 @@
+//! Who reads what of whom: a rendering may read of other units only what a line here names, and a
+//! change of that marks the reader in the same transaction. For ports, whose addresses, pairs and
+//! bindings have rows of their own, the lines are in [`port`].
+
+use std::collections::BTreeSet;
+
+use sql::Mark;
+use wire::attr::Wire;
+use wire::fault::Result;
+use wire::row::Row;
+use wire::types::Id;
+use wire::types::ip::Ip;
+use wire::value::Value;
+
+use super::Unit;
+use crate::kind::Call;
+use crate::port::{at, dns};
+use crate::snapshot::is_external;
+
+/// A line: units of `reader` read `attributes` of the kind `of`.
+#[derive(Debug)]
+pub struct Reads {
+    /// The unit that is rendered.
+    pub reader: Unit,
+    /// The collection of what it reads.
+    pub of: &'static str,
+    /// What it reads of it.
+    pub attributes: &'static [&'static str],
+    /// SQL for the ids of the readers, with the id of what changed as its parameter.
+    pub who: &'static str,
+}
+
+/// Ports that repeat, in DHCP options of their own, what is said of their subnet.
+macro_rules! ports_with_options {
+    ($where:literal) => {
+        concat!(
+            "SELECT DISTINCT p.id FROM ports p JOIN ip_allocations a ON a.port_id = p.id ",
+            "JOIN subnets s ON s.id = a.subnet_id WHERE p.extra_dhcp_opts <> '[]' AND ",
+            $where
+        )
+    };
+}
+
+/// All lines but those of ports.
+pub static READS: &[Reads] = &[
+    Reads {
+        reader: Unit::Subnet,
+        of: "networks",
+        attributes: &["mtu"],
+        who: "SELECT id FROM subnets WHERE network_id = ?",
+    },
+    Reads {
+        reader: Unit::Port,
+        of: "networks",
+        attributes: &["mtu"],
+        who: "SELECT id FROM ports WHERE network_id = ?",
+    },
+    Reads {
+        reader: Unit::NetworkDns,
+        of: "networks",
+        attributes: &["dns_domain"],
+        who: "SELECT id FROM networks WHERE id = ?",
+    },
+    Reads {
+        reader: Unit::Port,
+        of: "subnets",
+        attributes: &["enable_dhcp"],
+        who: "SELECT DISTINCT port_id FROM ip_allocations WHERE subnet_id = ?",
+    },
+    Reads {
+        reader: Unit::Port,
+        of: "subnets",
+        attributes: &["gateway_ip", "dns_nameservers", "host_routes"],
+        who: ports_with_options!("a.subnet_id = ?"),
+    },
+    Reads {
+        reader: Unit::Port,
+        of: "subnetpools",
+        attributes: &["address_scope_id"],
+        who: "SELECT DISTINCT a.port_id FROM ip_allocations a JOIN subnets s ON s.id = a.subnet_id \
+              WHERE s.pool_id = ?",
+    },
+];
+
+/// Marks who reads what has changed of a row.
+///
+/// # Errors
+/// Those of the database.
+pub async fn changed(call: &Call<'_>, old: &Row, new: &Row) -> Result<()> {
+    for line in READS.iter().filter(|line| line.of == old.table.many) {
+        let differs = |name: &&str| {
+            let index = old.table.position(name);
+            index.is_some_and(|index| old.value(index) != new.value(index))
+        };
+        if line.attributes.iter().any(|name| differs(name)) {
+            mark_found(call, line.reader, line.who, &[old.id().store()]).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn mark_found(call: &Call<'_>, reader: Unit, who: &str, params: &[Value]) -> Result<()> {
+    for row in call.tx.rows(who, params).await? {
+        if let Some(id) = row.first().and_then(Id::load) {
+            mark(call, reader.mark(id));
+        }
+    }
+    Ok(())
+}
+
+fn mark(call: &Call<'_>, mark: Mark) {
+    call.tx.mark(mark.kind, mark.id);
+}
+
+/// Stores the single addresses of a port's allowed address pairs, by which the ports that have them
+/// find it.
+pub fn keep_pairs(call: &Call<'_>, old: Option<&Row>, new: &Row) {
+    let single = |port: &Row| -> BTreeSet<Ip> {
+        port.get(at::allowed_address_pairs)
+            .iter()
+            .filter_map(|pair| Ip::read(&pair.ip_address))
+            .collect()
+    };
+    let (have, want) = (old.map(single).unwrap_or_default(), single(new));
+    if have == want {
+        return;
+    }
+    if !have.is_empty() {
+        let sql = "DELETE FROM port_address_pairs WHERE port_id = ?";
+        call.tx.exec(sql, vec![new.id().store()]);
+    }
+    let row = |ip: &Ip| [new.id().store(), ip.store(), new.get(at::network_id).store()];
+    if !want.is_empty() {
+        call.tx.exec(
+            format!(
+                "INSERT INTO port_address_pairs (port_id, ip_address, network_id) VALUES {}",
+                vec!["(?, ?, ?)"; want.len()].join(", ")
+            ),
+            want.iter().flat_map(row).collect(),
+        );
+    }
+}
+
+/// What a port was or is, as far as others read it.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Seen {
+    addresses: BTreeSet<(Id, Ip)>,
+    pairs: BTreeSet<Ip>,
+    name: String,
+    device: String,
+    metadata: bool,
+    external: bool,
+}
+
+impl Seen {
+    fn of(port: &Row) -> Self {
+        let addresses = port.get(at::fixed_ips).into_iter();
+        Self {
+            addresses: addresses.filter_map(|ip| Some((ip.subnet_id?, ip.ip_address?))).collect(),
+            pairs: port
+                .get(at::allowed_address_pairs)
+                .iter()
+                .filter_map(|pair| Ip::read(&pair.ip_address))
+                .collect(),
+            name: port.get(at::dns_name).0,
+            device: port.get(at::device_id).0,
+            metadata: port.get(at::device_owner).as_str() == "network:distributed",
+            external: is_external(port.get(at::vnic_type), &port.get(at::profile)),
+        }
+    }
+
+    fn is_named(&self) -> bool {
+        !self.name.is_empty() && !self.device.is_empty()
+    }
+}
+
+/// Marks who reads of a port that comes (`old` is `None`), changes or goes (`new` is `None`). The
+/// rows must hold its addresses, pairs and active binding.
+///
+/// - The names of its network read its name, device and addresses.
+/// - Ports with an address that its pairs permit read that it may use it.
+/// - Subnets, and ports that repeat their options, read the metadata port's addresses.
+/// - Its network reads whether it is external.
+///
+/// # Errors
+/// Those of the database.
+pub async fn port(call: &Call<'_>, old: Option<&Row>, new: Option<&Row>) -> Result<()> {
+    let Some(network_id) = new.or(old).map(|port| port.get(at::network_id)) else {
+        return Ok(());
+    };
+    let (was, is) = (old.map(Seen::of).unwrap_or_default(), new.map(Seen::of).unwrap_or_default());
+    let moved = was.addresses != is.addresses;
+    let renamed = moved || was.name != is.name || was.device != is.device;
+    if dns::is_served(call.settings) && renamed && (was.is_named() || is.is_named()) {
+        mark(call, Unit::NetworkDns.mark(network_id));
+    }
+    if was.external != is.external {
+        mark(call, Unit::Network.mark(network_id));
+    }
+    if moved || was.pairs != is.pairs {
+        let pairs: BTreeSet<Ip> = was.pairs.union(&is.pairs).copied().collect();
+        owners(call, network_id, &pairs).await?;
+    }
+    if (was.metadata || is.metadata) && moved {
+        for (subnet_id, _) in was.addresses.symmetric_difference(&is.addresses) {
+            mark(call, Unit::Subnet.mark(*subnet_id));
+            let who = ports_with_options!("a.subnet_id = ?");
+            mark_found(call, Unit::Port, who, &[subnet_id.store()]).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Marks the ports of a network that have one of these addresses.
+async fn owners(call: &Call<'_>, network_id: Id, addresses: &BTreeSet<Ip>) -> Result<()> {
+    if addresses.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "SELECT a.port_id FROM ip_allocations a JOIN ports p ON p.id = a.port_id \
+         WHERE p.network_id = ? AND a.ip_address IN ({})",
+        vec!["?"; addresses.len()].join(", ")
+    );
+    let mut params = vec![network_id.store()];
+    params.extend(addresses.iter().map(Wire::store));
+    mark_found(call, Unit::Port, &sql, &params).await
+}
