@@ -1,7 +1,7 @@
 //! A guest: a namespace that is nobody's hypervisor, with one interface in use. How it gets its
 //! addresses is in `dhcp4`, `dhcp6` and `advertise`.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,6 +17,9 @@ const WAITING: &str = "eth1";
 
 /// How long a guest waits for the echo of one ping. Far more than it takes on one machine.
 const ECHO: &str = "0.2";
+
+/// How long a guest waits for a connection; not so long that the kernel tries a second time.
+const CONNECT: Duration = Duration::from_millis(200);
 
 /// A machine that is plugged into a hypervisor.
 #[derive(Debug)]
@@ -101,6 +104,40 @@ impl Guest {
     pub fn wait_to_lose(&self, address: IpAddr, bound: Duration) -> Duration {
         let what = format!("silence of {address}");
         within(bound, &what, || (!self.reaches(address)).then_some(())).1
+    }
+
+    /// Listens for connections, which the kernel takes even if nobody accepts them.
+    ///
+    /// # Panics
+    /// If somebody does already.
+    pub fn listen(&self, port: u16) -> TcpListener {
+        self.space.enter(|| TcpListener::bind((Ipv6Addr::UNSPECIFIED, port))).unwrap()
+    }
+
+    /// Is a connection to this port taken?
+    pub fn connects(&self, address: IpAddr, port: u16) -> bool {
+        let there = SocketAddr::new(address, port);
+        self.space.enter(|| TcpStream::connect_timeout(&there, CONNECT).is_ok())
+    }
+
+    /// How many pings it has received so far, answered or not.
+    ///
+    /// # Panics
+    /// If the kernel does not count them.
+    pub fn pings_received(&self) -> u64 {
+        let counters = self.space.run(&["cat", "/proc/net/snmp"]);
+        let mut lines = counters.lines().filter(|line| line.starts_with("Icmp: "));
+        let (names, values) = (lines.next().unwrap(), lines.next().unwrap());
+        let column = names.split(' ').position(|name| name == "InEchos").unwrap();
+        values.split(' ').nth(column).unwrap().parse().unwrap()
+    }
+
+    /// Gives the interface another hardware address than its port has.
+    ///
+    /// # Panics
+    /// If it cannot be changed.
+    pub fn pretend(&self, mac: &str) {
+        self.space.ip(&format!("link set {INTERFACE} address {mac}"));
     }
 
     /// Pings all the time, until it is asked how that went.

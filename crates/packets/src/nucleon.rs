@@ -1,5 +1,5 @@
 //! The server under test, attached to the laboratory's OVN, and those who call it. It has no
-//! callers to tell apart: everybody is an administrator.
+//! callers to tell apart: everybody is an administrator of one project.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -8,9 +8,16 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
+use crate::hypervisor::PHYSICAL_NETWORK;
 use crate::lab::Lab;
 use crate::patience::{PATIENCE, until};
 use crate::program::{Program, attempt};
+
+/// The domain of the names of ports.
+pub const DOMAIN: &str = "cloud.test";
+
+/// The project of every caller.
+const PROJECT: &str = "packets";
 
 /// The server, running. Killed when it is dropped.
 #[derive(Debug)]
@@ -19,7 +26,7 @@ pub struct Nucleon {
     pub client: Client,
     binary: PathBuf,
     directory: PathBuf,
-    arguments: Vec<String>,
+    attached: Vec<String>,
     program: Option<Program>,
 }
 
@@ -33,14 +40,21 @@ impl Nucleon {
         let directory = lab.directory.join("nucleon");
         std::fs::create_dir(&directory).unwrap();
         let database = format!("sqlite:{}", directory.join("nucleon.db").display());
-        let serve = ["serve", "--listen", "127.0.0.1:0", "--auth", "none"];
         let attached = ["--database", &database, "--ovn-nb", &nb, "--ovn-sb", &sb];
-        let arguments = serve.into_iter().chain(attached).map(str::to_owned).collect();
+        let attached = attached.map(str::to_owned).into();
         let client = Client { address: SocketAddr::from(([127, 0, 0, 1], 0)) };
         let mut nucleon =
-            Self { client, binary: binary.into(), directory, arguments, program: None };
+            Self { client, binary: binary.into(), directory, attached, program: None };
         nucleon.restart();
         nucleon
+    }
+
+    /// Kills it.
+    ///
+    /// # Panics
+    /// If it is not running.
+    pub fn stop(&mut self) {
+        self.program.take().unwrap().kill();
     }
 
     /// Kills it if it is running, and starts it again on its database.
@@ -50,8 +64,10 @@ impl Nucleon {
     pub fn restart(&mut self) {
         drop(self.program.take());
         let binary = self.binary.display().to_string();
-        let mut words = vec![binary.as_str()];
-        words.extend(self.arguments.iter().map(String::as_str));
+        let mut words = vec![binary.as_str(), "serve", "--listen", "127.0.0.1:0"];
+        words.extend(["--auth", "none", "--dns-domain", DOMAIN]);
+        words.extend(["--vlan-ranges", PHYSICAL_NETWORK]);
+        words.extend(self.attached.iter().map(String::as_str));
         // A log for each start: the address is looked for in it.
         let _ = std::fs::remove_file(self.directory.join("nucleon.log"));
         let mut program = Program::start(&self.directory, "nucleon", &words);
@@ -72,10 +88,9 @@ impl Nucleon {
     /// If it failed: what it said.
     pub fn command(&self, words: &[&str]) -> Result<String, String> {
         let binary = self.binary.display().to_string();
-        let attached = self.arguments.iter().skip_while(|it| *it != "--database");
         let mut all = vec![binary.as_str()];
         all.extend(words);
-        all.extend(attached.map(String::as_str));
+        all.extend(self.attached.iter().map(String::as_str));
         attempt(&all)
     }
 
@@ -203,6 +218,7 @@ impl Client {
         write!(
             stream,
             "{method} /v2.0/{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+             X-Project-Id: {PROJECT}\r\nX-User-Id: {PROJECT}\r\nX-Roles: admin\r\n\
              Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
         )?;
         let mut reply = Vec::new();
