@@ -2,5 +2,7 @@
 //! token observed in Northbound, its state loaded from SQL, rendered, compared with the rows there
 //! are, and the difference written in one transaction. Not here: HTTP, and what things mean.
 
+pub mod facts;
 pub mod nb;
+pub mod render;
 pub mod want;

@@ -3,6 +3,77 @@
 //! are taken over by the other.
 
 use ovsdb::value::Datum;
+use wire::types::Id;
+use wire::types::words::IpVersion;
+
+use crate::want::RowName;
+
+/// The group of all ports whose traffic is filtered.
+pub const DROP_GROUP: &str = "neutron_pg_drop";
+/// What the two rows of that group match, which have no other key.
+pub const DROPS: [&str; 2] =
+    ["inport == @neutron_pg_drop && ip", "outport == @neutron_pg_drop && ip"];
+
+/// The switch of a network.
+pub fn switch(network_id: Id) -> RowName {
+    RowName::new(Table::LogicalSwitch, format!("neutron-{network_id}"))
+}
+
+/// The port of a port.
+pub fn port(port_id: Id) -> RowName {
+    RowName::new(Table::LogicalSwitchPort, port_id.to_string())
+}
+
+/// The port through which a segment reaches its physical network.
+pub fn localnet(segment_id: Id) -> RowName {
+    RowName::new(Table::LogicalSwitchPort, format!("provnet-{segment_id}"))
+}
+
+/// The DHCP options of a subnet.
+pub fn dhcp_options(subnet_id: Id) -> RowName {
+    RowName::new(Table::DhcpOptions, subnet_id.to_string())
+}
+
+/// The DHCP options of one port in a subnet.
+pub fn port_dhcp_options(subnet_id: Id, port_id: Id) -> RowName {
+    RowName::new(Table::DhcpOptions, format!("{subnet_id}/{port_id}"))
+}
+
+/// The group of the ports of a security group. Matches name it, where hyphens are no part of names.
+pub fn port_group(security_group_id: Id) -> RowName {
+    RowName::new(Table::PortGroup, format!("pg_{security_group_id}").replace('-', "_"))
+}
+
+/// The group of all filtered ports.
+pub fn drop_group() -> RowName {
+    RowName::new(Table::PortGroup, DROP_GROUP)
+}
+
+/// The addresses of one version in an address group.
+pub fn address_set(address_group_id: Id, version: IpVersion) -> RowName {
+    let name = format!("ag_{address_group_id}_ip{version}").replace('-', "_");
+    RowName::new(Table::AddressSet, name)
+}
+
+/// The names of a network's ports.
+pub fn dns(network_id: Id) -> RowName {
+    RowName::new(Table::Dns, format!("neutron-{network_id}"))
+}
+
+/// The chassis that answer for the external ports of a network.
+pub fn network_chassis_group(network_id: Id) -> RowName {
+    RowName::new(Table::HaChassisGroup, format!("neutron-{network_id}"))
+}
+
+/// The chassis that answer for one external port.
+pub fn port_chassis_group(port_id: Id) -> RowName {
+    RowName::new(Table::HaChassisGroup, format!("neutron-extport-{port_id}"))
+}
+
+/// A chassis in a group.
+pub fn ha_chassis(group: &RowName, chassis: &str) -> RowName {
+    RowName::new(Table::HaChassis, format!("{}/{chassis}", group.key))
+}
 
 /// A Northbound table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -65,9 +136,14 @@ impl Table {
                     None => subnet.to_owned(),
                 })
             }
-            Self::Acl => external("neutron:security_group_rule_id").map(str::to_owned),
+            Self::Acl => {
+                let dropped = || get("match").as_one()?.as_str().filter(|is| DROPS.contains(is));
+                external("neutron:security_group_rule_id").or_else(dropped).map(str::to_owned)
+            }
             Self::Dns => external("ls_name").map(str::to_owned),
-            Self::HaChassis => Some(get("chassis_name").as_one()?.as_str()?.to_owned()),
+            // The same chassis is in many groups, each time as a row of its own: which one this is
+            // only the group knows that refers to it ([`ha_chassis`]).
+            Self::HaChassis => None,
             Self::NbGlobal => Some(String::new()),
         }
     }

@@ -32,7 +32,15 @@ pub enum Cell {
     Initially(Datum),
     /// These keys of a map, `None`: not there; other keys belong to others.
     Keys(BTreeMap<String, Option<String>>),
-    /// References to exactly these rows.
+    /// Exactly these pairs of a map; where `kept` has a key, what the row holds under it stays.
+    Pairs {
+        /// All pairs.
+        is: BTreeMap<String, String>,
+        /// The keys of pairs that were chosen at random when the row was made.
+        kept: &'static [&'static str],
+    },
+    /// References to exactly these rows. A row that is not there cannot be referred to: the unit
+    /// then waits for it.
     Refers(Vec<RowName>),
     /// These keys of a map in a new row; a key that is there stays as it is.
     KeysInitially(BTreeMap<String, String>),
@@ -61,11 +69,79 @@ impl Want {
         self.is(column, Datum::one(atom))
     }
 
+    /// The column is this text.
+    #[must_use]
+    pub fn text(self, column: &'static str, text: impl AsRef<str>) -> Self {
+        self.is(column, Datum::one(crate::render::encode::plain(text.as_ref())))
+    }
+
+    /// The column is this set of texts.
+    #[must_use]
+    pub fn texts<T: AsRef<str>>(
+        self,
+        column: &'static str,
+        texts: impl IntoIterator<Item = T>,
+    ) -> Self {
+        let plain = |text: T| crate::render::encode::plain(text.as_ref());
+        self.is(column, Datum::set(texts.into_iter().map(plain)))
+    }
+
+    /// The column has these keys; others belong to others.
+    #[must_use]
+    pub fn keys<V: Into<Key>>(
+        self,
+        column: &'static str,
+        keys: impl IntoIterator<Item = (&'static str, V)>,
+    ) -> Self {
+        let pair = |(key, value): (&'static str, V)| (key.to_owned(), value.into().0);
+        self.cell(column, Cell::Keys(keys.into_iter().map(pair).collect()))
+    }
+
+    /// The column is exactly these pairs; what the row holds under the `kept` keys stays.
+    #[must_use]
+    pub fn pairs<K: Into<String>>(
+        self,
+        column: &'static str,
+        pairs: impl IntoIterator<Item = (K, String)>,
+        kept: &'static [&'static str],
+    ) -> Self {
+        let pair = |(key, value): (K, String)| (key.into(), crate::render::encode::plain(&value));
+        self.cell(column, Cell::Pairs { is: pairs.into_iter().map(pair).collect(), kept })
+    }
+
+    /// The column refers to this row, or to none.
+    #[must_use]
+    pub fn refers(self, column: &'static str, to: Option<RowName>) -> Self {
+        self.cell(column, Cell::Refers(to.into_iter().collect()))
+    }
+
     /// The column as said.
     #[must_use]
     pub fn cell(mut self, column: &'static str, cell: Cell) -> Self {
         self.columns.push((column, cell));
         self
+    }
+}
+
+/// What a key of a map should hold: a text, or nothing at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key(Option<String>);
+
+impl From<String> for Key {
+    fn from(text: String) -> Self {
+        Self(Some(crate::render::encode::plain(&text)))
+    }
+}
+
+impl From<&str> for Key {
+    fn from(text: &str) -> Self {
+        Self(Some(crate::render::encode::plain(text)))
+    }
+}
+
+impl From<Option<String>> for Key {
+    fn from(text: Option<String>) -> Self {
+        Self(text.map(|text| crate::render::encode::plain(&text)))
     }
 }
 
@@ -105,4 +181,9 @@ impl Wants {
 /// Begins a row.
 pub fn row(table: Table, key: impl Into<String>) -> Want {
     Want { row: RowName::new(table, key), columns: Vec::new() }
+}
+
+/// Begins a row with this name.
+pub fn row_named(name: &RowName) -> Want {
+    Want { row: name.clone(), columns: Vec::new() }
 }
