@@ -25,7 +25,7 @@ pub struct Monitored {
 }
 
 /// What is followed, with the types that the server announced.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Layout {
     /// The whole schema.
     pub schema: Arc<Schema>,

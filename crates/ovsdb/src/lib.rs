@@ -3,13 +3,24 @@
 //!
 //! [RFC 7047]: https://www.rfc-editor.org/rfc/rfc7047
 
+pub mod client;
 pub mod collection;
 pub mod condition;
+mod connection;
 pub mod error;
+pub mod frame;
 pub mod layout;
+mod leader;
+pub mod lock;
+mod monitor;
 pub mod remote;
 pub mod replica;
 pub mod row;
+pub mod rpc;
 pub mod schema;
+#[cfg(feature = "server")]
+pub mod server;
+mod session;
+pub mod tls;
 pub mod transaction;
 pub mod value;

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::condition::Condition;
 use crate::error::TransactError;
+use crate::session::Reply;
 use crate::value::{Atom, Datum};
 
 /// Operations in the order in which they take effect.
@@ -220,16 +221,23 @@ impl Transaction {
         self
     }
 
-    /// What became of the operations, from the reply's `result` and `error`.
-    pub(crate) fn outcomes(
-        &self,
-        result: &Json,
-        error: &Json,
-    ) -> Result<Vec<Outcome>, TransactError> {
-        if !error.is_null() {
-            return Err(TransactError::refused(None, error));
+    /// The `params` of the request.
+    pub(crate) fn params(&self, database: &str) -> String {
+        let mut text = format!("[{}", Json::from(database));
+        for operation in &self.operations {
+            text.push(',');
+            text.push_str(&operation.to_string());
         }
-        let results = result.as_array().map(Vec::as_slice).unwrap_or_default();
+        text.push(']');
+        text
+    }
+
+    /// What became of the operations.
+    pub(crate) fn outcomes(&self, reply: &Reply) -> Result<Vec<Outcome>, TransactError> {
+        if !reply.error.is_null() {
+            return Err(TransactError::refused(None, &reply.error));
+        }
+        let results = reply.result.as_array().map(Vec::as_slice).unwrap_or_default();
         for (number, result) in results.iter().enumerate() {
             if result.get("error").is_some() {
                 let operation = (number < self.len()).then_some(number);
