@@ -21,7 +21,7 @@ use wire::value::Value;
 use crate::kind::Call;
 use crate::port::{self, Ports, mac};
 use crate::standard;
-use crate::unit::Unit;
+use crate::unit::{Unit, reads};
 use plug::{Plugged, Wish};
 
 resource! {
@@ -352,6 +352,7 @@ fn moved(call: &Call<'_>, port: &Row, plugged: &Plugged) -> Result<()> {
         new.set(port::at::mac_address, Some(choice.mac()));
     }
     let write = standard::update(call, &Ports, port, &new)?;
+    reads::bound(call, port, &plugged.wish);
     if let Some(choice) = device {
         choice.conflicts(write, port.get(port::at::network_id));
     }

@@ -19,7 +19,7 @@ use wire::value::Value;
 use crate::backend::Backend;
 use crate::kind::{Call, Kind, Pending};
 use crate::settings::Settings;
-use crate::unit::Unit;
+use crate::unit::{Unit, reads};
 use crate::{port, rbac, segment, standard};
 
 /// The segments of a network, in their order.
@@ -180,7 +180,6 @@ impl Kind for Networks {
                 let asked = ask.or_default(at::mtu);
                 leave_room_for_ipv6(call, old.id(), asked).await?;
                 row.set(at::mtu, mtu::of_network(call.settings, &segments, asked)?);
-                mark_ports(call, old.id()).await?;
             }
             if let Some(shared) = ask.asked(at::shared) {
                 rbac::set_shared(call, "network", old, shared).await?;
@@ -191,6 +190,7 @@ impl Kind for Networks {
             }
             only_default(call, &row).await?;
             standard::update(call, self, old, &row)?;
+            reads::changed(call, old, &row).await?;
             Ok(row)
         })
     }
@@ -359,13 +359,6 @@ async fn remove_subnets(call: &Call<'_>, network_id: Id) -> Result<()> {
         if let Some(row) = call.tx.find(subnets.table(), &call.everything(), id).await? {
             subnets.delete(call, &row).await?;
         }
-    }
-    Ok(())
-}
-
-async fn mark_ports(call: &Call<'_>, network_id: Id) -> Result<()> {
-    for id in ids(call, "SELECT id FROM ports WHERE network_id = ?", network_id).await? {
-        call.tx.mark(Unit::Port as i16, id);
     }
     Ok(())
 }

@@ -35,6 +35,7 @@ use crate::binding::plug;
 use crate::kind::{Call, Kind, Pending};
 use crate::settings::Settings;
 use crate::unit::Unit;
+use crate::unit::reads::{self, Seen};
 use crate::{ipam, nova_event, standard};
 
 /// The addresses of a port, in the order in which it got them.
@@ -159,6 +160,8 @@ impl Kind for Ports {
             // routers yet. Bindings, addresses and group memberships go with the row.
             ipam::release(call, old.id()).await;
             standard::remove(call, self, old).await?;
+            let network_id = old.get(at::network_id);
+            reads::port(call, network_id, &Seen::of(old), &Seen::default()).await?;
             nova_event::deleted(call, old).await
         })
     }

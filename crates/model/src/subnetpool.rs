@@ -23,6 +23,7 @@ use wire::value::Value;
 use crate::backend::Backend;
 use crate::kind::{Call, Kind, Pending, Verbs};
 use crate::settings::Settings;
+use crate::unit::reads;
 use crate::{rbac, standard};
 use bounds::Bounds;
 use prefix_set::PrefixSet;
@@ -241,6 +242,7 @@ async fn update(call: &Call<'_>, old: &Row, ask: &Draft) -> Result<Row> {
     standard::update(call, &Subnetpools, old, &row)?
         .or("uq_subnetpools_default", another_default(have.ip_version))
         .or("fk_subnetpools_address_scope", Error::Retry("the address scope has been deleted"));
+    reads::changed(call, old, &row).await?;
     Ok(row)
 }
 

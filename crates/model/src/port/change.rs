@@ -12,6 +12,7 @@ use super::{Ports, at, dhcp, dns, forget_empty_hints, mac, pairs, refuse, securi
 use crate::binding;
 use crate::binding::plug::{self, Plugged, Wish};
 use crate::kind::Call;
+use crate::unit::reads::{self, Seen};
 use crate::{ipam, nova_event, standard};
 
 /// Changes a port.
@@ -30,7 +31,7 @@ pub async fn change(call: &Call<'_>, old: &Row, ask: &Draft) -> Result<Row> {
     describe(call, old, &mut port, ask, own)?;
     security::change(call, old, &mut port, ask).await?;
     let host = plugged.as_ref().map_or_else(|| host_of(old), |plugged| plugged.wish.host.clone());
-    readdress(call, old, &port, ask, host).await?;
+    let addresses = readdress(call, old, &port, ask, host).await?;
     if let Some(plugged) = &plugged {
         binding::rebind(call, old.id(), &host_of(old), BindingStatus::Active, plugged);
         port.set(at::status, "DOWN".into());
@@ -40,6 +41,10 @@ pub async fn change(call: &Call<'_>, old: &Row, ask: &Draft) -> Result<Row> {
     if let Some(mac) = mac {
         mac.conflicts(write, old.get(at::network_id));
     }
+    reads::keep_pairs(call, Some(old), &port);
+    let seen = Seen::of(&port).at(&addresses);
+    let seen = plugged.iter().fold(seen, |seen, plugged| seen.bound(&plugged.wish));
+    reads::port(call, old.get(at::network_id), &Seen::of(old), &seen).await?;
     nova_event::updated(call, old, &port).await?;
     Ok(port)
 }
@@ -157,19 +162,19 @@ fn describe(call: &Call<'_>, old: &Row, port: &mut Row, ask: &Draft, own: Mac) -
     Ok(())
 }
 
-/// The addresses that follow from what was asked, from a new MAC address, and from a new host.
+/// The addresses that the port has then: they follow from what was asked, from a new MAC address, and from a new host.
 async fn readdress(
     call: &Call<'_>,
     old: &Row,
     port: &Row,
     ask: &Draft,
     host: String,
-) -> Result<()> {
+) -> Result<Vec<FixedIp>> {
     let asked = ask.asked(at::fixed_ips);
     let own = mac_of(port);
     let moves = !host.is_empty() && host != host_of(old);
     if asked.is_none() && own == mac_of(old) && !moves {
-        return Ok(());
+        return Ok(addresses(old));
     }
     let seat = ipam::Seat {
         port_id: old.id(),
@@ -178,7 +183,8 @@ async fn readdress(
         device_owner: port.get(at::device_owner).0,
         host,
     };
-    ipam::change(call, &seat, &addresses(old), asked.as_deref()).await.map(drop)
+    let taken = ipam::change(call, &seat, &addresses(old), asked.as_deref()).await?;
+    Ok(taken.fixed_ips)
 }
 
 /// The addresses that a port has.

@@ -14,6 +14,7 @@ use crate::binding;
 use crate::binding::plug::{self, Wish};
 use crate::ipam;
 use crate::kind::Call;
+use crate::unit::reads::{self, Seen};
 use crate::{network, standard, tag};
 
 /// Makes a port.
@@ -52,6 +53,9 @@ pub async fn create(call: &Call<'_>, ask: &Draft) -> Result<Row> {
     tag::store(call, &port, &tag::of(&port));
     binding::insert(call, port.id(), &plugged, BindingStatus::Active);
     ipam::keep(call, port.id(), &taken);
+    reads::keep_pairs(call, None, &port);
+    let seen = Seen::of(&port).at(&taken.fixed_ips).bound(&plugged.wish);
+    reads::port(call, network_id, &Seen::default(), &seen).await?;
     Ok(port)
 }
 

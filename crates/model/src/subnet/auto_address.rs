@@ -12,7 +12,7 @@ use wire::value::Value;
 use crate::ipam::candidate::{self, Offer, eui64};
 use crate::ipam::{Seat, owner};
 use crate::kind::Call;
-use crate::unit::Unit;
+use crate::unit::{Unit, reads};
 
 /// A port of the network, with the subnets that it has addresses of.
 struct Member {
@@ -58,6 +58,7 @@ pub async fn give(call: &Call<'_>, network_id: Id, subnet_id: Id) -> Result<()> 
             add(call, port_id, subnet_id, &eui64(&cidr, &mac).store(), have.len());
         }
     }
+    reads::names(call, network_id);
     Ok(())
 }
 

@@ -4,7 +4,6 @@ use wire::attr::Wire;
 use wire::draft::Draft;
 use wire::fault::{self, Result};
 use wire::row::{Record, Row};
-use wire::types::Id;
 use wire::types::cidr::Cidr;
 use wire::types::ip::Ip;
 use wire::value::Value;
@@ -14,7 +13,7 @@ use super::{Subnet, Subnets, at, check, place, pools};
 use crate::kind::Call;
 use crate::network::{self, Network};
 use crate::standard;
-use crate::unit::Unit;
+use crate::unit::reads;
 
 /// Changes a subnet.
 ///
@@ -44,9 +43,7 @@ pub async fn update(call: &Call<'_>, old: &Row, ask: &Draft) -> Result<Row> {
     }
     super::touch_network(call, have.network_id);
     standard::update(call, &Subnets, old, &row)?;
-    if shows_in_ports(&have, &new) {
-        mark_ports(call, have.id).await?;
-    }
+    reads::changed(call, old, &row).await?;
     Ok(row)
 }
 
@@ -107,23 +104,5 @@ async fn segment(call: &Call<'_>, have: &Subnet, new: &Subnet) -> Result<()> {
     let neighbours = place::of_network(call, have.network_id).await?;
     place::segment_change(&neighbours, new.segment_id, count, have.network_id)?;
     network::advance(call, &network);
-    Ok(())
-}
-
-/// True when the DHCP options of the subnet's ports become others.
-fn shows_in_ports(have: &Subnet, new: &Subnet) -> bool {
-    have.enable_dhcp != new.enable_dhcp
-        || have.gateway_ip != new.gateway_ip
-        || have.dns_nameservers != new.dns_nameservers
-        || have.host_routes != new.host_routes
-}
-
-async fn mark_ports(call: &Call<'_>, subnet_id: Id) -> Result<()> {
-    let sql = "SELECT DISTINCT port_id FROM ip_allocations WHERE subnet_id = ?";
-    for row in call.tx.rows(sql, &[subnet_id.store()]).await? {
-        if let Some(port_id) = row.first().and_then(Id::load) {
-            call.tx.mark(Unit::Port as i16, port_id);
-        }
-    }
     Ok(())
 }

@@ -12,6 +12,7 @@ use crate::ipam::owner;
 use crate::kind::Call;
 use crate::network::{self, Network};
 use crate::standard;
+use crate::unit::reads;
 
 /// Removes a subnet. Addresses of DHCP and other ports of the server are removed, and in subnets
 /// where hosts make their addresses those of all ports but routers'; the ports stay, as in Neutron.
@@ -41,6 +42,7 @@ pub async fn remove(call: &Call<'_>, old: &Row) -> Result<()> {
             vec![subnet.id.store(), port_id.store()],
         );
         auto_address::touch(call, port_id);
+        reads::names(call, subnet.network_id);
     }
     if let Some(network) = network {
         network::advance(call, &Network::load(&network));

@@ -13,7 +13,7 @@ use super::{Subnetpool, Subnetpools, advance, allocation, at, scope};
 use crate::kind::Call;
 use crate::network::{self, Network};
 use crate::standard;
-use crate::unit::Unit;
+use crate::unit::{Unit, reads};
 
 /// `PUT …/add_prefixes`: the pool grows.
 ///
@@ -83,6 +83,7 @@ pub async fn onboard(call: &Call<'_>, row: &Row, body: &Json) -> Result<Json> {
     // The subnets move first, so that the pool's rules see them where they are going to be.
     for (id, _) in &subnets {
         adopt(call, *id, pool.id);
+        reads::scope_of_subnet(call, *id).await?;
     }
     let new = subnets.iter().map(|(_, cidr)| *cidr);
     let all: Vec<Cidr> = pool.prefixes.iter().copied().chain(new).collect();

@@ -9,10 +9,12 @@ use wire::attr::Wire;
 use wire::fault::Result;
 use wire::row::Row;
 use wire::types::Id;
+use wire::types::fixed_ip::FixedIp;
 use wire::types::ip::Ip;
 use wire::value::Value;
 
 use super::Unit;
+use crate::binding::plug::Wish;
 use crate::kind::Call;
 use crate::port::{at, dns};
 use crate::snapshot::is_external;
@@ -112,15 +114,15 @@ fn mark(call: &Call<'_>, mark: Mark) {
     call.tx.mark(mark.kind, mark.id);
 }
 
+/// The single addresses in a port's allowed address pairs.
+fn single(port: &Row) -> BTreeSet<Ip> {
+    let pairs = port.get(at::allowed_address_pairs);
+    pairs.iter().filter_map(|pair| Ip::read(&pair.ip_address)).collect()
+}
+
 /// Stores the single addresses of a port's allowed address pairs, by which the ports that have them
 /// find it.
 pub fn keep_pairs(call: &Call<'_>, old: Option<&Row>, new: &Row) {
-    let single = |port: &Row| -> BTreeSet<Ip> {
-        port.get(at::allowed_address_pairs)
-            .iter()
-            .filter_map(|pair| Ip::read(&pair.ip_address))
-            .collect()
-    };
     let (have, want) = (old.map(single).unwrap_or_default(), single(new));
     if have == want {
         return;
@@ -141,9 +143,9 @@ pub fn keep_pairs(call: &Call<'_>, old: Option<&Row>, new: &Row) {
     }
 }
 
-/// What a port was or is, as far as others read it.
+/// What a port was or is, as far as others read it; the default is a port that is not there.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Seen {
+pub struct Seen {
     addresses: BTreeSet<(Id, Ip)>,
     pairs: BTreeSet<Ip>,
     name: String,
@@ -153,15 +155,12 @@ struct Seen {
 }
 
 impl Seen {
-    fn of(port: &Row) -> Self {
+    /// A port as its row says.
+    pub fn of(port: &Row) -> Self {
         let addresses = port.get(at::fixed_ips).into_iter();
         Self {
             addresses: addresses.filter_map(|ip| Some((ip.subnet_id?, ip.ip_address?))).collect(),
-            pairs: port
-                .get(at::allowed_address_pairs)
-                .iter()
-                .filter_map(|pair| Ip::read(&pair.ip_address))
-                .collect(),
+            pairs: single(port),
             name: port.get(at::dns_name).0,
             device: port.get(at::device_id).0,
             metadata: port.get(at::device_owner).as_str() == "network:distributed",
@@ -169,13 +168,26 @@ impl Seen {
         }
     }
 
+    /// With these addresses, which the row does not hold yet.
+    #[must_use]
+    pub fn at(mut self, addresses: &[FixedIp]) -> Self {
+        self.addresses = addresses.iter().map(|ip| (ip.subnet_id, ip.ip_address)).collect();
+        self
+    }
+
+    /// With this active binding, which the row does not hold yet.
+    #[must_use]
+    pub fn bound(mut self, wish: &Wish) -> Self {
+        self.external = is_external(wish.vnic_type, &wish.profile);
+        self
+    }
+
     fn is_named(&self) -> bool {
         !self.name.is_empty() && !self.device.is_empty()
     }
 }
 
-/// Marks who reads of a port that comes (`old` is `None`), changes or goes (`new` is `None`). The
-/// rows must hold its addresses, pairs and active binding.
+/// Marks who reads of a port that comes, changes or goes; its rows must be written already.
 ///
 /// - The names of its network read its name, device and addresses.
 /// - Ports with an address that its pairs permit read that it may use it.
@@ -184,15 +196,11 @@ impl Seen {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn port(call: &Call<'_>, old: Option<&Row>, new: Option<&Row>) -> Result<()> {
-    let Some(network_id) = new.or(old).map(|port| port.get(at::network_id)) else {
-        return Ok(());
-    };
-    let (was, is) = (old.map(Seen::of).unwrap_or_default(), new.map(Seen::of).unwrap_or_default());
+pub async fn port(call: &Call<'_>, network_id: Id, was: &Seen, is: &Seen) -> Result<()> {
     let moved = was.addresses != is.addresses;
     let renamed = moved || was.name != is.name || was.device != is.device;
-    if dns::is_served(call.settings) && renamed && (was.is_named() || is.is_named()) {
-        mark(call, Unit::NetworkDns.mark(network_id));
+    if renamed && (was.is_named() || is.is_named()) {
+        names(call, network_id);
     }
     if was.external != is.external {
         mark(call, Unit::Network.mark(network_id));
@@ -209,6 +217,30 @@ pub async fn port(call: &Call<'_>, old: Option<&Row>, new: Option<&Row>) -> Resu
         }
     }
     Ok(())
+}
+
+/// Marks the network of a port whose active binding becomes another.
+pub fn bound(call: &Call<'_>, port: &Row, wish: &Wish) {
+    let was = is_external(port.get(at::vnic_type), &port.get(at::profile));
+    if was != is_external(wish.vnic_type, &wish.profile) {
+        mark(call, Unit::Network.mark(port.get(at::network_id)));
+    }
+}
+
+/// Marks the ports of a subnet that comes to a pool: they read the pool's address scope.
+///
+/// # Errors
+/// Those of the database.
+pub async fn scope_of_subnet(call: &Call<'_>, subnet_id: Id) -> Result<()> {
+    let who = "SELECT DISTINCT port_id FROM ip_allocations WHERE subnet_id = ?";
+    mark_found(call, Unit::Port, who, &[subnet_id.store()]).await
+}
+
+/// Marks the names of a network's ports, where ports have names at all.
+pub fn names(call: &Call<'_>, network_id: Id) {
+    if dns::is_served(call.settings) {
+        mark(call, Unit::NetworkDns.mark(network_id));
+    }
 }
 
 /// Marks the ports of a network that have one of these addresses.
