@@ -9,6 +9,8 @@ pub mod condition;
 mod connection;
 pub mod error;
 pub mod frame;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 pub mod layout;
 mod leader;
 pub mod lock;

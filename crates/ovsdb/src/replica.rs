@@ -124,6 +124,13 @@ impl Replica {
             .map(|(_, referring)| *referring)
     }
 
+    /// How many references are kept.
+    #[cfg(any(test, feature = "fuzz"))]
+    pub(crate) fn reference_count(&self) -> usize {
+        let kept = self.tables.iter().flat_map(|table| &table.referrers);
+        kept.map(|(_, pairs)| pairs.len()).sum()
+    }
+
     pub(crate) fn layout(&self) -> &Arc<Layout> {
         &self.layout
     }

@@ -1,7 +1,6 @@
 //! The client against servers: what a transaction may say and what becomes of it, what is followed and
 //! through what it stays so, locks, clusters, TLS.
 
-#[path = "../house/mod.rs"]
 #[macro_use]
 mod house;
 mod transact;
