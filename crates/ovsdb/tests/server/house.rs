@@ -1,6 +1,5 @@
-//! Where the tests go: a real `ovsdb-server` or the one in the process, with the database `Zoo`, and
-//! a bare connection that speaks JSON without any client of ours.
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+//! Where the tests go: a real `ovsdb-server` or the one in the process, with the database `Zoo`,
+//! and a bare connection that speaks JSON without any client of ours.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -37,7 +36,7 @@ impl House {
         }
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name).display().to_string();
-        let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/house/zoo.ovsschema");
+        let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/server/zoo.ovsschema");
         let created = Command::new("ovsdb-tool")
             .args(["create-cluster", &at("zoo.db")])
             .arg(schema)
@@ -52,6 +51,7 @@ impl House {
             .arg(format!("--unixctl={}", at("zoo.ctl")))
             .arg(format!("--log-file={}", at("zoo.log")))
             .args(["-vconsole:off", "-vsyslog:off"])
+            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let house = Self::Real(Real { process, directory });
@@ -72,11 +72,6 @@ impl House {
         }
     }
 
-    /// As clients are told.
-    pub fn remote(&self) -> String {
-        format!("unix:{}", self.path().display())
-    }
-
     /// A new bare connection.
     pub async fn connect(&self) -> Wire {
         Wire::new(UnixStream::connect(self.path()).await.unwrap())
@@ -88,8 +83,7 @@ impl House {
             tokio::time::sleep(Duration::from_millis(10)).await;
             let Ok(stream) = UnixStream::connect(self.path()).await else { continue };
             let mut wire = Wire::new(stream);
-            if wire.transact(&[json!({ "op": "comment", "comment": "there" })]).await
-                == json!([{}])
+            if wire.transact(&[json!({ "op": "comment", "comment": "there" })]).await == json!([{}])
             {
                 return;
             }
@@ -218,7 +212,6 @@ pub fn assert_fits(got: &Json, expected: &Json) {
 }
 
 /// Each behaviour against both servers: `real::NAME` and `ours::NAME`.
-#[macro_export]
 macro_rules! on_both {
     ($($name:ident),* $(,)?) => {
         mod real {

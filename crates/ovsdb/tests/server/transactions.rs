@@ -1,10 +1,9 @@
 //! How a server carries out transactions: the same on the real `ovsdb-server` and on the one in the
 //! process.
 
-mod house;
-
-use house::{House, Wire, assert_fits, name, uuid};
 use serde_json::{Value as Json, json};
+
+use crate::house::{House, Wire, assert_fits, name, uuid};
 
 on_both!(
     a_chosen_uuid_is_kept_and_cannot_be_doubled,
@@ -195,12 +194,8 @@ async fn an_immutable_column_is_never_written_again(house: &House) {
 async fn an_index_keeps_rows_apart(house: &House) {
     let wire = &mut house.connect().await;
     furnish(wire).await;
-    let said = refused(
-        wire,
-        &[insert("Cage", 11, json!({ "name": "c1" }))],
-        "constraint violation",
-    )
-    .await;
+    let said =
+        refused(wire, &[insert("Cage", 11, json!({ "name": "c1" }))], "constraint violation").await;
     assert!(said.contains("identical values (c1) for index on column \"name\""), "{said}");
     let two = [11, 12].map(|number| insert("Cage", number, json!({ "name": "c2" })));
     refused(wire, &two, "constraint violation").await;
@@ -236,9 +231,11 @@ async fn a_strong_reference_needs_its_row(house: &House) {
     let integrity = "referential integrity violation";
     let said = refused(wire, &[delete("Animal", 20)], integrity).await;
     assert!(said.contains("because of 1 remaining reference(s)"), "{said}");
-    let said = refused(wire, &[update("Cage", 10, json!({ "animals": uuid(21) }))], integrity).await;
+    let said =
+        refused(wire, &[update("Cage", 10, json!({ "animals": uuid(21) }))], integrity).await;
     assert!(said.contains(&format!("references nonexistent row {}", name(21))), "{said}");
-    done(wire, &[delete("Animal", 20), update("Cage", 10, json!({ "animals": ["set", []] }))]).await;
+    done(wire, &[delete("Animal", 20), update("Cage", 10, json!({ "animals": ["set", []] }))])
+        .await;
 }
 
 async fn rows_that_nothing_keeps_are_collected(house: &House) {
@@ -287,8 +284,13 @@ async fn weak_references_vanish_with_their_row(house: &House) {
 async fn numbers_are_calculated(house: &House) {
     let wire = &mut house.connect().await;
     furnish(wire).await;
-    let steps = json!([["legs", "+=", 1], ["legs", "*=", 3], ["legs", "/=", 2], ["legs", "%=", 4],
-                       ["legs", "-=", 5]]);
+    let steps = json!([
+        ["legs", "+=", 1],
+        ["legs", "*=", 3],
+        ["legs", "/=", 2],
+        ["legs", "%=", 4],
+        ["legs", "-=", 5]
+    ]);
     let results =
         done(wire, &[mutate("Animal", 20, steps), select("Animal", json!([]), json!(["legs"]))])
             .await;
