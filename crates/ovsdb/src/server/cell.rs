@@ -77,7 +77,7 @@ fn read_set(
     count: Count,
     names: &mut Names,
 ) -> Result<Datum, Refusal> {
-    let members = tagged(json, "set").unwrap_or(std::slice::from_ref(json));
+    let members = tagged(json, "set").unwrap_or_else(|| std::slice::from_ref(json));
     fits(members.len(), count, "set", json)?;
     let set: Set = members
         .iter()
