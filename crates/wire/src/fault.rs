@@ -128,7 +128,8 @@ faults! {
     rbac_object_not_found(kind, object_id) = 400 "InvalidInput", "There is no {kind} {object_id} that this project can share.";
 
     // Networks and segments.
-    network_in_use(net_id) = 409 "NetworkInUse", "Network {net_id} still has ports; delete them first.";
+    // PARITY: tempest looks for the words of the first clause.
+    network_in_use(net_id) = 409 "NetworkInUse", "There are one or more ports still in use on the network {net_id}; delete them first.";
     invalid_shared_setting(network) = 409 "InvalidSharedSetting", "Network {network} is used by other projects and must stay shared; delete their ports first.";
     external_network_in_use(net_id) = 409 "ExternalNetworkInUse", "Network {net_id} is in use as an external network and must stay external.";
     default_external_network_exists(net_id) = 409 "DefaultExternalNetworkExists", "Network {net_id} is the default external network already; there can be one.";

@@ -9,4 +9,5 @@ mod concurrency;
 mod damaged;
 mod halves;
 mod hostile;
+mod phrases;
 mod reference;

@@ -82,9 +82,10 @@ pub fn overlap(neighbours: &[Neighbour], cidr: &Cidr, network_id: Id) -> Result<
         .any(|one| one.cidr.overlaps(cidr));
     if other {
         // Which one is not said: the caller may not be permitted to see it.
+        // PARITY: tempest tries the next range when it reads "overlaps with another subnet".
         return Err(fault::invalid_input(format!(
-            "'cidr' is {cidr}, which has addresses in common with another subnet of the network \
-             {network_id}."
+            "'cidr' {cidr} overlaps with another subnet of the network {network_id}; give a range \
+             that is free there."
         )));
     }
     Ok(())
