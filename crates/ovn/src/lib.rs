@@ -2,7 +2,10 @@
 //! token observed in Northbound, its state loaded from SQL, rendered, compared with the rows there
 //! are, and the difference written in one transaction. Not here: HTTP, and what things mean.
 
+pub mod apply;
+pub mod diff;
 pub mod facts;
 pub mod nb;
+pub mod owned;
 pub mod render;
 pub mod want;
