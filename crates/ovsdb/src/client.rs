@@ -126,9 +126,10 @@ impl Client {
     /// stays what it was last.
     #[must_use]
     pub fn read(&self) -> Option<ReadGuard<'_>> {
-        self.shared.loaded.load(Ordering::Acquire).then(|| {
-            ReadGuard(self.shared.replica.read().unwrap_or_else(PoisonError::into_inner))
-        })
+        self.shared
+            .loaded
+            .load(Ordering::Acquire)
+            .then(|| ReadGuard(self.shared.replica.read().unwrap_or_else(PoisonError::into_inner)))
     }
 
     /// How it is doing, and news of it.
@@ -165,7 +166,8 @@ impl Client {
         }
     }
 
-    /// Asks for a lock, and waits in line for it; over reconnections too.
+    /// Asks for a lock, and waits in line for it; over reconnections too. Its name is an
+    /// identifier, `[A-Za-z_][A-Za-z0-9_]*`; a server never grants any other.
     #[must_use]
     pub fn lock(&self, name: &str) -> Lock {
         self.shared.locks.want(name, false, &self.commands)

@@ -257,8 +257,9 @@ impl Intake {
 }
 
 async fn tcp(host: &str, port: u16) -> Result<TcpStream, Why> {
-    let stream =
-        TcpStream::connect((host, port)).await.map_err(|error| format!("cannot connect: {error}"))?;
+    let stream = TcpStream::connect((host, port))
+        .await
+        .map_err(|error| format!("cannot connect: {error}"))?;
     // A transaction waits for nobody else's bytes.
     stream.set_nodelay(true).map_err(|error| error.to_string())?;
     Ok(stream)

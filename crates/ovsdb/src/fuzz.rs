@@ -264,7 +264,8 @@ mod tests {
         assert_eq!(end, Ok(()));
         assert_eq!(cuts.iter().filter(|cut| matches!(cut, Cut::Row(..))).count(), 5);
         assert_eq!(cuts.iter().filter(|cut| matches!(cut, Cut::Message(_))).count(), 5);
-        for line in corpus("update")[0].split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        for line in corpus("update")[0].split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
+        {
             let json: Json = serde_json::from_slice(line).unwrap();
             for (uuid, row) in json["Animal"].as_object().unwrap() {
                 LAYOUT.read("Animal", uuid, row, &mut Texts::default()).unwrap();

@@ -106,8 +106,7 @@ impl Layout {
         texts: &mut Texts,
     ) -> Result<RowChange, String> {
         let at = self.position(table).ok_or_else(|| format!("table {table} was not asked for"))?;
-        let columns =
-            &self.tables.get(at).ok_or("a table without layout")?.columns;
+        let columns = &self.tables.get(at).ok_or("a table without layout")?.columns;
         let row = Uuid::try_parse(uuid).map_err(|_| format!("`{uuid}` is no row's name"))?;
         let delta = read_delta(columns, json, texts)
             .map_err(|why| format!("table {table}, row {row}: {why}"))?;

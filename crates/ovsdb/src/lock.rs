@@ -62,13 +62,11 @@ impl Locks {
     /// One more who asks for this name.
     pub fn want(self: &Arc<Self>, name: &str, steal: bool, commands: &Commands) -> Lock {
         let mut wanted = self.wanted();
-        let entry = wanted
-            .entry(name.to_owned())
-            .or_insert_with(|| Wanted {
-                users: 0,
-                steal: false,
-                held: watch::Sender::new(false),
-            });
+        let entry = wanted.entry(name.to_owned()).or_insert_with(|| Wanted {
+            users: 0,
+            steal: false,
+            held: watch::Sender::new(false),
+        });
         entry.users += 1;
         entry.steal |= steal;
         if steal || entry.users == 1 {

@@ -44,7 +44,11 @@ pub(crate) async fn begin(
     let answer = connection.ask("monitor_cond_since", &params).await?;
     if !is_unknown_method(&answer.error) {
         let rows = answer.rows;
-        let result = if answer.error.is_null() { answer.result } else { return Err(refused(&answer.error)) };
+        let result = if answer.error.is_null() {
+            answer.result
+        } else {
+            return Err(refused(&answer.error));
+        };
         let resumed = last.is_some() && result.get(0) == Some(&Json::Bool(true));
         return Ok(Beginning { resumed, last: transaction(result.get(1)), rows });
     }

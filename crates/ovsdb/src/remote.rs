@@ -2,6 +2,7 @@
 //! `ssl:host:port`. Not here: connecting (`connection`).
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::path::PathBuf;
 
 /// Where a server listens.
@@ -29,9 +30,7 @@ impl Remote {
     /// # Errors
     /// What is wrong, and what is accepted.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || {
-            format!("`{text}` is none of unix:PATH, tcp:HOST:PORT, ssl:HOST:PORT")
-        };
+        let wrong = || format!("`{text}` is none of unix:PATH, tcp:HOST:PORT, ssl:HOST:PORT");
         match text.split_once(':').ok_or_else(wrong)? {
             ("unix", path) if !path.is_empty() => Ok(Self::Unix(PathBuf::from(path))),
             ("tcp", rest) => host_and_port(rest).map(|(h, p)| Self::Tcp(h, p)).ok_or_else(wrong),
@@ -44,9 +43,11 @@ impl Remote {
 fn host_and_port(text: &str) -> Option<(String, u16)> {
     let (host, port) = text.rsplit_once(':')?;
     let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    let bracketed = bare.is_some();
+    let fits = match bare {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && !host.contains([':', '[', ']']),
+    };
     let host = bare.unwrap_or(host);
-    let fits = !host.is_empty() && (bracketed || !host.contains([':', '[', ']']));
     Some((host.to_owned(), port.parse().ok()?)).filter(|(_, port)| fits && *port != 0)
 }
 
@@ -80,8 +81,17 @@ mod tests {
 
     #[test]
     fn what_is_no_remote_is_refused_with_its_text() {
-        for text in ["", "tcp", "unix:", "tcp::1", "tcp:host", "tcp:host:0", "tcp:::1:5", "udp:a:1"]
-        {
+        for text in [
+            "",
+            "tcp",
+            "unix:",
+            "tcp::1",
+            "tcp:host",
+            "tcp:host:0",
+            "tcp:::1:5",
+            "udp:a:1",
+            "tcp:[a:b]:1",
+        ] {
             let error = Remote::parse_list(&format!("tcp:a:1, {text}")).unwrap_err();
             assert!(error.contains(&format!("`{text}`")), "{error}");
         }

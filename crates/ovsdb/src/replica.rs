@@ -211,9 +211,7 @@ impl TableRows {
 fn references(datum: Option<&Datum>) -> BTreeSet<Uuid> {
     match datum {
         Some(Datum::Set(set)) => set.iter().filter_map(Atom::as_uuid).collect(),
-        Some(Datum::Map(map)) => {
-            map.keys().chain(map.values()).filter_map(Atom::as_uuid).collect()
-        }
+        Some(Datum::Map(map)) => map.keys().chain(map.values()).filter_map(Atom::as_uuid).collect(),
         None => BTreeSet::new(),
     }
 }

@@ -55,8 +55,7 @@ static NOTHING: LazyLock<Datum> = LazyLock::new(Datum::none);
 impl Row {
     /// A row with the given values, by position, and the defaults elsewhere.
     pub(crate) fn new(columns: &Arc<Columns>, given: Vec<(usize, Datum)>) -> Self {
-        let mut cells: Box<[Datum]> =
-            columns.iter().map(|(_, column)| column.default()).collect();
+        let mut cells: Box<[Datum]> = columns.iter().map(|(_, column)| column.default()).collect();
         for (position, datum) in given {
             if let Some(cell) = cells.get_mut(position) {
                 *cell = datum;
@@ -112,7 +111,11 @@ impl PartialEq for Row {
     fn eq(&self, other: &Self) -> bool {
         self.cells == other.cells
             && (Arc::ptr_eq(&self.columns, &other.columns)
-                || self.columns.iter().map(|(name, _)| name).eq(other.columns.iter().map(|(name, _)| name)))
+                || self
+                    .columns
+                    .iter()
+                    .map(|(name, _)| name)
+                    .eq(other.columns.iter().map(|(name, _)| name)))
     }
 }
 

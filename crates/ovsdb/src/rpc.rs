@@ -39,8 +39,8 @@ impl Message {
     /// # Errors
     /// A sentence on what is no message.
     pub fn parse(text: &[u8]) -> Result<Self, String> {
-        let mut message: JsonObject<String, Json> =
-            serde_json::from_slice(text).map_err(|error| format!("a message is no JSON: {error}"))?;
+        let mut message: JsonObject<String, Json> = serde_json::from_slice(text)
+            .map_err(|error| format!("a message is no JSON: {error}"))?;
         let mut take = |name: &str| message.remove(name).unwrap_or_default();
         let (id, method, params) = (take("id"), take("method"), take("params"));
         match method {

@@ -213,8 +213,7 @@ impl Session {
         self.last = beginning.last;
         self.shared.loaded.store(true, Ordering::Release);
         self.shared.status.send_modify(|status| {
-            *status =
-                Status { connected: true, why: None, generation: status.generation + 1 };
+            *status = Status { connected: true, why: None, generation: status.generation + 1 };
         });
         Ok(())
     }
@@ -353,6 +352,9 @@ impl Work {
                     // Whoever gave up waiting does not need it.
                     let _ = reply.send(Ok(Reply { result, error }));
                 } else if let Some(name) = self.locks.answered(id) {
+                    if !error.is_null() {
+                        warn!(name, "the server refuses the lock: {error}");
+                    }
                     shared.locks.tell(&name, result.get("locked") == Some(&Json::Bool(true)));
                 }
             }

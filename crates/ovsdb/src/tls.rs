@@ -47,9 +47,7 @@ impl TlsFiles {
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier))
             .with_client_auth_cert(chain, key)
-            .map_err(|error| {
-                format!("{} cannot be shown: {error}", self.certificate.display())
-            })?;
+            .map_err(|error| format!("{} cannot be shown: {error}", self.certificate.display()))?;
         Ok(TlsConnector::from(Arc::new(config)))
     }
 }

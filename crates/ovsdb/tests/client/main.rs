@@ -3,4 +3,6 @@
 
 #[macro_use]
 mod house;
+mod following;
+mod locks;
 mod transact;
