@@ -192,13 +192,17 @@ fn pause_ms(tries: i64) -> i64 {
 }
 
 /// Ends with the next commit that may have recorded an event.
-async fn port_changed(marks: &mut Receiver<Vec<sql::Mark>>) {
+async fn port_changed(marks: &mut Receiver<sql::Committed>) {
     loop {
         match marks.recv().await {
-            Ok(marks) if !marks.iter().any(|mark| mark.kind == Unit::Port as i16) => {}
+            Ok(committed) if !committed.marks.iter().any(is_port) => {}
             Ok(_) | Err(RecvError::Lagged(_)) => return,
             // The database is ours and lives as long as we do.
             Err(RecvError::Closed) => std::future::pending().await,
         }
     }
+}
+
+fn is_port(mark: &sql::Mark) -> bool {
+    mark.kind == Unit::Port as i16
 }

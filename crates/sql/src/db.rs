@@ -18,7 +18,7 @@ use crate::migrate::{self, Migration};
 use crate::schema::Schema;
 use crate::select::Select;
 use crate::stats::{Counters, Stats, count};
-use crate::tx::{Mark, Tx};
+use crate::tx::{Committed, Tx};
 
 /// How often an act is run before the caller is told to come again.
 const ATTEMPTS: u32 = 32;
@@ -41,7 +41,7 @@ struct Inner {
     engine: Engine,
     counters: Arc<Counters>,
     migrations: &'static [Migration],
-    marks: broadcast::Sender<Vec<Mark>>,
+    marks: broadcast::Sender<Committed>,
     selects: Mutex<Selects>,
     streams: Semaphore,
 }
@@ -104,6 +104,19 @@ impl Db {
         F: Fn(Tx) -> Fut + Send + Sync,
         Fut: Future<Output = Result<T>> + Send,
     {
+        self.perform(true, ctx, &act).await.map(|(value, _)| value)
+    }
+
+    /// [`Db::write`] that says what was marked, for who wants to wait until OVN has it.
+    ///
+    /// # Errors
+    /// As [`Db::write`].
+    pub async fn write_marked<T, F, Fut>(&self, ctx: &Ctx, act: F) -> Result<(T, Committed)>
+    where
+        T: Send,
+        F: Fn(Tx) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T>> + Send,
+    {
         self.perform(true, ctx, &act).await
     }
 
@@ -118,7 +131,7 @@ impl Db {
         F: Fn(Tx) -> Fut + Send + Sync,
         Fut: Future<Output = Result<T>> + Send,
     {
-        self.perform(false, ctx, &act).await
+        self.perform(false, ctx, &act).await.map(|(value, _)| value)
     }
 
     /// [`Db::read`] for the server itself.
@@ -128,10 +141,15 @@ impl Db {
         F: Fn(Tx) -> Fut + Send + Sync,
         Fut: Future<Output = Result<T>> + Send,
     {
-        self.perform(false, &Ctx::system(Timestamp::now()), &act).await
+        self.perform(false, &Ctx::system(Timestamp::now()), &act).await.map(|(value, _)| value)
     }
 
-    async fn perform<T, F, Fut>(&self, writing: bool, ctx: &Ctx, act: &F) -> Result<T>
+    async fn perform<T, F, Fut>(
+        &self,
+        writing: bool,
+        ctx: &Ctx,
+        act: &F,
+    ) -> Result<(T, Committed)>
     where
         T: Send,
         F: Fn(Tx) -> Fut + Send + Sync,
@@ -154,7 +172,7 @@ impl Db {
         ))
     }
 
-    async fn once<T, F, Fut>(&self, writing: bool, ctx: &Ctx, act: &F) -> Result<T>
+    async fn once<T, F, Fut>(&self, writing: bool, ctx: &Ctx, act: &F) -> Result<(T, Committed)>
     where
         T: Send,
         F: Fn(Tx) -> Fut + Send + Sync,
@@ -171,7 +189,7 @@ impl Db {
         let acted = act(tx.clone()).await;
         let done = match acted {
             Ok(value) => match tx.commit().await {
-                Ok(marks) => Ok((value, marks)),
+                Ok(committed) => Ok((value, committed)),
                 Err(error) => Err(error),
             },
             Err(error) => {
@@ -180,20 +198,20 @@ impl Db {
             }
         };
         drop(abandon);
-        let (value, marks) = done?;
+        let (value, committed) = done?;
         if writing {
             count(&self.inner.counters.commits);
         }
-        if !marks.is_empty() {
+        if !committed.marks.is_empty() {
             // Nobody listens where no reconciler runs.
-            let _ = self.inner.marks.send(marks);
+            let _ = self.inner.marks.send(committed.clone());
         }
-        Ok(value)
+        Ok((value, committed))
     }
 
     /// The marks of each commit of this process. A listener that is behind loses some, which is
     /// harmless: they are stored.
-    pub fn marks(&self) -> broadcast::Receiver<Vec<Mark>> {
+    pub fn marks(&self) -> broadcast::Receiver<Committed> {
         self.inner.marks.subscribe()
     }
 

@@ -31,16 +31,19 @@ pub struct Dirty {
     pub why: Option<String>,
 }
 
+/// Why a mark waits whose unit is gone: so that who has loaded an older state, and is slow, is
+/// noticed. Such marks are no work that is left.
+pub const LOOK_AGAIN: &str = "looked at once more";
+
 /// A random number that no other marking has.
-fn token() -> i64 {
+pub(crate) fn token() -> i64 {
     let (high, low) = uuid::Uuid::new_v4().as_u64_pair();
     i64::from_ne_bytes((high ^ low).to_ne_bytes()) & i64::MAX
 }
 
 /// The statements that store marks, which must be sorted: a constant order of locks.
-pub(crate) fn put(dialect: Dialect, marks: &[Mark], now_ms: i64) -> Vec<Statement> {
+pub(crate) fn put(dialect: Dialect, marks: &[Mark], token: i64, now_ms: i64) -> Vec<Statement> {
     let columns = ["kind", "id", "token", "due_at", "tries", "why"];
-    let token = token();
     let row = |mark: &Mark| {
         [
             Value::Int(mark.kind.into()),
@@ -113,8 +116,44 @@ pub fn clear_all(tx: &Tx, done: &[Dirty]) {
     }
 }
 
+/// Removes many marks, each unless it was marked again. Answers those that somebody else has
+/// removed, or, when there is any such, all that are not there now: whoever has worked on one of
+/// them marks it again.
+///
+/// # Errors
+/// Those of the database.
+pub async fn finish(tx: &Tx, done: &[Dirty]) -> Result<Vec<Mark>> {
+    let mut done: Vec<&Dirty> = done.iter().collect();
+    done.sort_by_key(|dirty| dirty.mark);
+    let mut gone = Vec::new();
+    for chunk in done.chunks(ROWS) {
+        let keys = vec!["(kind = ? AND id = ? AND token = ?)"; chunk.len()].join(" OR ");
+        let key = |dirty: &&Dirty| {
+            [Value::Int(dirty.mark.kind.into()), dirty.mark.id.store(), Value::Int(dirty.token)]
+        };
+        let params: Vec<Value> = chunk.iter().flat_map(key).collect();
+        let removed = tx.run(format!("DELETE FROM dirty WHERE {keys}"), &params, vec![]).await?;
+        if usize::try_from(removed) == Ok(chunk.len()) {
+            continue;
+        }
+        let marks: Vec<Mark> = chunk.iter().map(|dirty| dirty.mark).collect();
+        let left = of(tx, &marks).await?;
+        gone.extend(marks.iter().filter(|mark| left.iter().all(|left| left.mark != **mark)));
+    }
+    Ok(gone)
+}
+
 /// Puts a mark off after a failed attempt, unless the unit was marked again.
 pub fn defer(tx: &Tx, dirty: &Dirty, due_at: i64, why: &str) {
+    put_off(tx, dirty, due_at, why, "tries = tries + 1");
+}
+
+/// Leaves the mark of a unit that is gone, to be looked at again, unless it was marked again.
+pub fn look_again(tx: &Tx, dirty: &Dirty, due_at: i64) {
+    put_off(tx, dirty, due_at, LOOK_AGAIN, "tries = 0");
+}
+
+fn put_off(tx: &Tx, dirty: &Dirty, due_at: i64, why: &str, tries: &str) {
     let params = vec![
         Value::Int(due_at),
         Value::Text(why.chars().take(255).collect()),
@@ -123,18 +162,21 @@ pub fn defer(tx: &Tx, dirty: &Dirty, due_at: i64, why: &str) {
         Value::Int(dirty.token),
     ];
     tx.exec(
-        "UPDATE dirty SET due_at = ?, tries = tries + 1, why = ? \
-         WHERE kind = ? AND id = ? AND token = ?",
+        format!(
+            "UPDATE dirty SET due_at = ?, {tries}, why = ? \
+             WHERE kind = ? AND id = ? AND token = ?"
+        ),
         params,
     );
 }
 
-/// How many marks there are, and when the oldest one is due.
+/// How many marks there are that are work, and when the oldest one is due.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn backlog(tx: &Tx) -> Result<(u64, Option<i64>)> {
-    let rows = tx.rows("SELECT COUNT(*), MIN(due_at) FROM dirty", &[]).await?;
+    let sql = "SELECT COUNT(*), MIN(due_at) FROM dirty WHERE why IS NULL OR why <> ?";
+    let rows = tx.rows(sql, &[Value::text(LOOK_AGAIN)]).await?;
     match rows.first().map(Vec::as_slice) {
         Some([Value::Int(count), oldest]) => {
             Ok((u64::try_from(*count).unwrap_or(0), oldest.as_int()))

@@ -27,4 +27,4 @@ pub use migrate::Migration;
 pub use select::Scope;
 pub use stats::Stats;
 pub use stream::stream;
-pub use tx::{Mark, Tx, Write};
+pub use tx::{Committed, Mark, Tx, Write};

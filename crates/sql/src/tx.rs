@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use wire::fault::{Error, Result};
 use wire::types::Id;
@@ -22,6 +23,23 @@ pub struct Mark {
     pub kind: i16,
     /// Which one.
     pub id: Id,
+}
+
+/// What a commit has marked.
+#[derive(Clone, Debug)]
+pub struct Committed {
+    /// The units, in order.
+    pub marks: Arc<[Mark]>,
+    /// The token of all its marks.
+    pub token: i64,
+    /// When it was committed.
+    pub at: Instant,
+}
+
+impl Committed {
+    fn new(marks: Vec<Mark>, token: i64) -> Self {
+        Self { marks: marks.into(), token, at: Instant::now() }
+    }
 }
 
 /// A handle of one transaction. Using it after the transaction has ended is an error.
@@ -196,14 +214,14 @@ impl Tx {
         result
     }
 
-    /// Commits, with the marks; which ones.
-    pub(crate) async fn commit(&self) -> Result<Vec<Mark>> {
+    /// Commits, with the marks; which ones, and their token.
+    pub(crate) async fn commit(&self) -> Result<Committed> {
         let mut slot = self.inner.link.lock().await;
         let link = slot.take().ok_or_else(ended)?;
         if !self.inner.writing {
             let statements = self.take();
             link.rollback().await?;
-            return statements.map(|_| Vec::new());
+            return statements.map(|_| Committed::new(Vec::new(), 0));
         }
         let mut statements = match self.take() {
             Ok(statements) => statements,
@@ -213,9 +231,10 @@ impl Tx {
             }
         };
         let marks: Vec<Mark> = std::mem::take(&mut self.buffer().marks).into_iter().collect();
-        statements.extend(dirty::put(self.dialect(), &marks, self.inner.now_ms));
+        let token = dirty::token();
+        statements.extend(dirty::put(self.dialect(), &marks, token, self.inner.now_ms));
         link.commit(&mut statements).await?;
-        Ok(marks)
+        Ok(Committed::new(marks, token))
     }
 
     /// Undoes everything.

@@ -94,6 +94,8 @@ engine_tests! {
         marks_are_stored_with_the_commit_and_announced,
         a_mark_that_was_made_again_is_not_cleared,
         marks_of_a_failed_act_do_not_exist,
+        who_finishes_a_mark_that_another_has_removed_is_told,
+        a_mark_that_is_only_looked_at_again_is_no_work,
         a_deferred_mark_is_due_later,
     }
     migrate::{
