@@ -3,7 +3,7 @@
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -126,10 +126,11 @@ impl Client {
     /// stays what it was last.
     #[must_use]
     pub fn read(&self) -> Option<ReadGuard<'_>> {
-        self.shared
-            .loaded
-            .load(Ordering::Acquire)
-            .then(|| ReadGuard(self.shared.replica.read().unwrap_or_else(PoisonError::into_inner)))
+        if !self.shared.loaded.load(Ordering::Acquire) {
+            return None;
+        }
+        // A panic amid a change leaves a replica that nobody may read.
+        self.shared.replica.read().ok().map(ReadGuard)
     }
 
     /// How it is doing, and news of it.

@@ -336,3 +336,56 @@ impl Framer {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A reply to `monitor_cond_since` with so many rows, in portions as they might be read.
+    fn load(rows: usize) -> impl Iterator<Item = Vec<u8>> {
+        let begin = br#"{"id":3,"result":[false,"x",{"Port":{"#.to_vec();
+        let row = |number: usize| {
+            let comma = if number == 0 { "" } else { "," };
+            let ids =
+                r#"["map",[["neutron:cidrs","192.0.2.7/24"],["neutron:port_name","\"{p}\""]]]"#;
+            format!(r#"{comma}"row-{number}":{{"initial":{{"name":"p{number}","ids":{ids}}}}}"#)
+        };
+        let end = br#"}}],"error":null}"#.to_vec();
+        let portions = (0..rows.div_ceil(500)).map(move |portion| {
+            let numbers = portion * 500..rows.min(portion * 500 + 500);
+            numbers.map(row).collect::<String>().into_bytes()
+        });
+        std::iter::once(begin).chain(portions).chain(std::iter::once(end))
+    }
+
+    #[test]
+    fn a_load_of_any_size_holds_no_more_than_a_row() {
+        let mut framer = Framer::new(Limits::default());
+        framer.cut_rows_of("database");
+        let (mut rows, mut messages, mut most, mut total) = (0, 0, 0, 0);
+        for portion in load(20_000) {
+            total += portion.len();
+            framer
+                .feed(&portion, |piece| match piece {
+                    Piece::Row { table, uuid, json } => {
+                        assert_eq!(table, b"\"Port\"");
+                        assert_eq!(uuid, format!("\"row-{rows}\"").as_bytes());
+                        assert!(json.starts_with(b"{\"initial\"") && json.ends_with(b"}}"));
+                        rows += 1;
+                    }
+                    Piece::Message(text) => {
+                        assert_eq!(
+                            text,
+                            br#"{"id":3,"result":[false,"x",{"Port":{}}],"error":null}"#
+                        );
+                        messages += 1;
+                    }
+                })
+                .unwrap();
+            most = most.max(framer.held());
+        }
+        assert_eq!((rows, messages), (20_000, 1));
+        assert!(total > 2_000_000, "{total} bytes came");
+        assert!(most < 1024, "{most} bytes were held");
+    }
+}

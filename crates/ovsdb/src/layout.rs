@@ -1,7 +1,7 @@
 //! What is followed of a database: the tables and columns that were asked for and that the server
 //! has, and how the text of a row becomes its values.
 
-use std::hash::BuildHasher as _;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use serde_json::Value as Json;
@@ -167,16 +167,22 @@ fn read_cells(
 /// are kept once. It holds a bounded number: a new text takes the place of an older one.
 pub struct Texts {
     places: Box<[Option<Arc<str>>]>,
-    hasher: std::hash::RandomState,
+    hasher: RandomState,
 }
 
 impl Default for Texts {
     fn default() -> Self {
-        Self { places: vec![None; 4096].into(), hasher: std::hash::RandomState::new() }
+        Self { places: vec![None; 4096].into(), hasher: RandomState::new() }
     }
 }
 
 impl Texts {
+    /// Shares nothing.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { places: Box::default(), hasher: RandomState::new() }
+    }
+
     fn share(&mut self, datum: Datum) -> Datum {
         match datum {
             Datum::Set(set) if set.len() > 4 => Datum::Set(set),
@@ -196,8 +202,11 @@ impl Texts {
             // Long texts are seldom the same.
             Atom::String(text) if text.len() <= 64 => {
                 let hash = self.hasher.hash_one(text.as_ref());
-                let at = usize::try_from(hash % 4096).unwrap_or_default();
-                let Some(place) = self.places.get_mut(at) else { return Atom::String(text) };
+                let place = usize::try_from(hash)
+                    .ok()
+                    .and_then(|hash| hash.checked_rem(self.places.len()))
+                    .and_then(|at| self.places.get_mut(at));
+                let Some(place) = place else { return Atom::String(text) };
                 match place {
                     Some(known) if **known == *text => Atom::String(Arc::clone(known)),
                     _ => {

@@ -2,6 +2,7 @@
 //! touch with it, leads it, and how far it is.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use uuid::Uuid;
@@ -16,34 +17,47 @@ use crate::schema::Schema;
 /// The name of the monitor of `_Server`.
 pub(crate) const MONITOR: &str = "server";
 
-static DATABASE: [&str; 6] = ["cid", "connected", "index", "leader", "model", "name"];
+static COLUMNS: [&str; 4] = ["connected", "leader", "model", "name"];
+
+/// With how far the server is, which changes with every transaction.
+static COLUMNS_WITH_INDEX: [&str; 6] = ["cid", "connected", "index", "leader", "model", "name"];
+
+/// A cluster that stays behind what was seen of it for so long was set back on purpose.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The server's database `_Server` as far as it matters.
 pub(crate) struct ServerState {
     replica: Replica,
+    leader_only: bool,
 }
 
-/// How far a cluster was seen to be; a server behind that would show the past.
+/// How far a cluster was seen to be; a server behind that would show the past. A leader never is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
     cluster: Uuid,
     index: i64,
+    /// Since when all servers were found behind.
+    behind: Option<Instant>,
 }
 
 impl ServerState {
     /// Asks; `None`: a server so old that it has no `_Server` (before 2018), so no cluster either.
-    pub async fn follow(connection: &mut Connection) -> Result<Option<Self>, Why> {
+    pub async fn follow(
+        connection: &mut Connection,
+        leader_only: bool,
+    ) -> Result<Option<Self>, Why> {
         let answer = connection.ask("get_schema", &json!(["_Server"])).await?;
         if !answer.error.is_null() {
             return Ok(None);
         }
         let schema = Schema::from_json(&answer.result)?;
-        let monitored = Monitored { table: "Database", columns: &DATABASE, condition: Vec::new() };
+        let columns: &[&str] = if leader_only { &COLUMNS } else { &COLUMNS_WITH_INDEX };
+        let monitored = Monitored { table: "Database", columns, condition: Vec::new() };
         let layout = Arc::new(Layout::new(Arc::new(schema), &[monitored]));
         let wanted = monitor::request_of(&layout, true);
         let params = json!(["_Server", MONITOR, wanted]);
         let result = connection.ask("monitor_cond", &params).await?.result("monitor _Server")?;
-        let mut state = Self { replica: Replica::new(layout, &[]) };
+        let mut state = Self { replica: Replica::new(layout, &[]), leader_only };
         state.apply(&result)?;
         Ok(Some(state))
     }
@@ -60,17 +74,12 @@ impl ServerState {
 
     fn apply(&mut self, tables: &serde_json::Value) -> Result<(), Why> {
         let layout = Arc::clone(self.replica.layout());
-        let changes = monitor::read_tables(&layout, tables, &mut Texts::default())?;
+        let changes = monitor::read_tables(&layout, tables, &mut Texts::none())?;
         self.replica.apply(changes).map(drop).map_err(|error| error.to_string())
     }
 
-    /// May this server be used for `database`? What it is behind or ahead of `seen` is noted there.
-    pub fn check(
-        &self,
-        database: &str,
-        leader_only: bool,
-        seen: &mut Option<Seen>,
-    ) -> Result<(), Why> {
+    /// May this server be used for `database`? How far it is goes into `seen`.
+    pub fn check(&self, database: &str, seen: &mut Option<Seen>) -> Result<(), Why> {
         let row = self
             .replica
             .rows("Database")
@@ -88,19 +97,20 @@ impl ServerState {
         if model != "clustered" {
             return Ok(());
         }
-        if leader_only && flag("leader") != Some(true) {
+        if self.leader_only && flag("leader") != Some(true) {
             return Err("the server does not lead its cluster".to_owned());
         }
         let cluster = row.get("cid").as_one().and_then(|atom| atom.as_uuid());
         let index = row.get("index").as_one().and_then(|atom| atom.as_integer());
         let (Some(cluster), Some(index)) = (cluster, index) else { return Ok(()) };
-        if let Some(before) = *seen
+        if let Some(before) = seen
             && before.cluster == cluster
             && before.index > index
+            && before.behind.get_or_insert_with(Instant::now).elapsed() < PATIENCE
         {
             return Err("the server is behind what was seen of its cluster".to_owned());
         }
-        *seen = Some(Seen { cluster, index });
+        *seen = Some(Seen { cluster, index, behind: None });
         Ok(())
     }
 }

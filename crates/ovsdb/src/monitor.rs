@@ -64,16 +64,24 @@ pub(crate) async fn begin(
     Ok(Beginning { resumed: false, last: None, rows: answer.rows })
 }
 
-/// What a notification says of the database; `None`: it is none of its monitor.
-pub(crate) fn update(incoming: Incoming) -> Result<Update, Incoming> {
-    let named = |params: &Json| params.get(0).is_some_and(|name| name == MONITOR);
-    match &incoming.message {
-        Message::Notification { method, params } if named(params) => match method.as_str() {
-            "update3" => Ok(Update { last: transaction(params.get(1)), rows: incoming.rows }),
-            "update2" | "update" => Ok(Update { last: None, rows: incoming.rows }),
-            _ => Err(incoming),
-        },
-        _ => Err(incoming),
+/// What came after the beginning.
+pub(crate) enum Told {
+    Update(Update),
+    /// Nothing of this monitor.
+    Other(Message),
+}
+
+impl From<Incoming> for Told {
+    fn from(Incoming { message, rows }: Incoming) -> Self {
+        let named = |params: &Json| params.get(0).is_some_and(|name| name == MONITOR);
+        match message {
+            Message::Notification { method, params } if named(&params) => match method.as_str() {
+                "update3" => Self::Update(Update { last: transaction(params.get(1)), rows }),
+                "update2" | "update" => Self::Update(Update { last: None, rows }),
+                _ => Self::Other(Message::Notification { method, params }),
+            },
+            message => Self::Other(message),
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use crate::error::TransactError;
 use crate::layout::{Layout, RowChange};
 use crate::leader::{Seen, ServerState};
 use crate::lock::LockRequests;
-use crate::monitor::{self, Beginning};
+use crate::monitor::{self, Beginning, Told};
 use crate::remote::Remote;
 use crate::replica::Replica;
 use crate::rpc::{self, Message};
@@ -66,7 +66,6 @@ enum End {
 struct Established {
     connection: Connection,
     server: Option<ServerState>,
-    seen: Option<Seen>,
     layout: Arc<Layout>,
     beginning: Beginning,
 }
@@ -114,8 +113,7 @@ impl Session {
             Ok(established) => established,
             Err(end) => return end,
         };
-        let Established { connection, server, seen, layout, beginning } = established;
-        self.seen = seen;
+        let Established { connection, server, layout, beginning } = established;
         if let Err(why) = self.come_into_step(&layout, beginning) {
             return End::Lost(why);
         }
@@ -133,7 +131,7 @@ impl Session {
     /// Connects, while nothing can be asked for.
     async fn reach(&mut self, remote: &Remote) -> Result<Established, End> {
         let known = self.known();
-        let attempt = establish(&self.options, remote, &known, self.last, self.seen);
+        let attempt = establish(&self.options, remote, &known, self.last, &mut self.seen);
         let mut attempt = std::pin::pin!(attempt);
         loop {
             tokio::select! {
@@ -179,15 +177,14 @@ impl Session {
         if let Some(server) = &mut work.server
             && server.takes(&incoming)?
         {
-            let Options { database, leader_only, .. } = &self.options;
-            return server.check(database, *leader_only, &mut self.seen);
+            return server.check(&self.options.database, &mut self.seen);
         }
-        match monitor::update(incoming) {
-            Ok(update) => {
+        match Told::from(incoming) {
+            Told::Update(update) => {
                 self.apply(update.rows)?;
                 self.last = update.last.or(self.last);
             }
-            Err(incoming) => work.take(&self.shared, incoming.message)?,
+            Told::Other(message) => work.take(&self.shared, message)?,
         }
         Ok(())
     }
@@ -287,10 +284,18 @@ impl Session {
                 let _ = other.send(());
             }
         }
-        self.lost_because("it was stopped".to_owned());
+        drop(self);
         if let Some(reply) = reply {
             let _ = reply.send(());
         }
+    }
+}
+
+/// However it ends, even by a panic in a function that an index was given: nobody waits for it.
+impl Drop for Session {
+    fn drop(&mut self) {
+        let known = self.shared.status.borrow().why.clone();
+        self.lost_because(known.unwrap_or_else(|| "the client ended".to_owned()));
     }
 }
 
@@ -382,16 +387,16 @@ async fn establish(
     remote: &Remote,
     known: &Arc<Layout>,
     last: Option<Uuid>,
-    mut seen: Option<Seen>,
+    seen: &mut Option<Seen>,
 ) -> Result<Established, Why> {
     debug!(%remote, "connecting");
     let open = Connection::open(remote, options.tls.as_ref(), options.probe);
     let mut connection = timeout(options.timeout, open)
         .await
         .map_err(|_| format!("cannot connect within {:?}", options.timeout))??;
-    let server = ServerState::follow(&mut connection).await?;
+    let server = ServerState::follow(&mut connection, options.leader_only).await?;
     if let Some(server) = &server {
-        server.check(&options.database, options.leader_only, &mut seen)?;
+        server.check(&options.database, seen)?;
     }
     let schema = connection.ask("get_schema", &json!([options.database])).await?;
     let schema = Schema::from_json(&schema.result("get_schema")?)?;
@@ -401,7 +406,7 @@ async fn establish(
         (Arc::new(Layout::new(Arc::new(schema), &options.tables)), None)
     };
     let beginning = monitor::begin(&mut connection, &layout, last).await?;
-    Ok(Established { connection, server, seen, layout, beginning })
+    Ok(Established { connection, server, layout, beginning })
 }
 
 /// Between half of it and all, so that many clients do not come at once.

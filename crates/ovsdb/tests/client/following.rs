@@ -2,18 +2,21 @@
 //! back to an older state.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ovsdb::client::{Client, Monitored, Options};
 use ovsdb::condition::Condition;
 use ovsdb::error::TransactError;
+use ovsdb::remote::Remote;
 use ovsdb::replica::Index;
 use ovsdb::row::Row;
 use ovsdb::transaction::Transaction;
 use ovsdb::value::Datum;
+use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-use crate::house::{Tables, soon, until};
+use crate::house::{House, NORTHBOUND, Tables, run, soon, text, until};
 
 const TABLES: Tables = &[
     ("Logical_Switch", &["name", "ports", "external_ids", "a_column_of_the_future"]),
@@ -217,6 +220,38 @@ both! {
         assert_eq!(names(&client), ["s1", "s2"]);
     }
 
+    async fn a_reload_is_never_seen_half_done(house: House) {
+        let client = house.client(TABLES).await;
+        let mut transaction = Transaction::new();
+        for number in 0..3000 {
+            let name = Datum::one(format!("s{number}"));
+            transaction.insert("Logical_Switch", Uuid::from_u128(number), [("name", name)]);
+        }
+        client.transact(&transaction).await.unwrap();
+        let mut status = client.status();
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let mut looks = 0;
+                while !stop.load(Ordering::Relaxed) {
+                    assert_eq!(client.read().unwrap().count("Logical_Switch"), 3000);
+                    looks += 1;
+                }
+                looks
+            });
+            tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(async {
+                for _ in 0..3 {
+                    house.down();
+                    soon("it is noticed", status.wait_for(|now| !now.connected)).await.unwrap();
+                    house.up();
+                    soon("it is back", status.wait_for(|now| now.connected)).await.unwrap();
+                }
+            }));
+            stop.store(true, Ordering::Relaxed);
+            assert!(reader.join().unwrap() > 0);
+        });
+    }
+
     async fn many_transactions_at_once_all_have_their_own_outcome(house: House) {
         let client = house.client(TABLES).await;
         let mut tasks = tokio::task::JoinSet::new();
@@ -250,4 +285,39 @@ both! {
         drop(why);
         assert!(client.read().is_none());
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_converted_is_read_with_its_new_schema() {
+    let house = House::real();
+    let client = house.client(TABLES).await;
+    insert(&client, 1).await;
+    let mut schema: Json = serde_json::from_slice(&std::fs::read(NORTHBOUND).unwrap()).unwrap();
+    schema["version"] = "999.0.0".into();
+    schema["tables"]["Logical_Switch"]["columns"]["a_column_of_the_future"] =
+        json!({"type": "string"});
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("schema");
+    std::fs::write(&file, schema.to_string()).unwrap();
+    let mut status = client.status();
+    run("ovsdb-client", &["convert", &house.remote().to_string(), &text(&file)]);
+    let again = status.wait_for(|now| now.connected && now.generation > 1);
+    soon("it is in step again", again).await.unwrap();
+    let replica = client.read().unwrap();
+    assert_eq!(replica.schema().version, "999.0.0");
+    let row = replica.row("Logical_Switch", Uuid::from_u128(1)).unwrap();
+    assert_eq!(row.text("a_column_of_the_future"), Some(""));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_several_remotes_one_that_serves_is_found() {
+    let house = House::real();
+    let nowhere = Remote::Unix("/nonexistent/socket".into());
+    let remotes = vec![nowhere.clone(), house.remote(), nowhere];
+    let client = Client::start(Options { remotes, ..house.options(TABLES) });
+    soon("the client connects", client.connected()).await;
+    house.drop_connections();
+    let mut status = client.status();
+    let again = status.wait_for(|now| now.connected && now.generation > 1);
+    soon("it connects again", again).await.unwrap();
 }

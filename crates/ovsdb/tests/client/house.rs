@@ -2,7 +2,7 @@
 //! in the process. A behaviour that is written in `both!` is asked of each. (The servers are held
 //! against each other without a client in `tests/transactions.rs` and its neighbours.)
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -149,7 +149,7 @@ pub fn text(path: &Path) -> String {
 }
 
 /// Waits until there is such a file.
-pub fn wait_for(path: &PathBuf) {
+pub fn wait_for(path: &Path) {
     let until = Instant::now() + Duration::from_secs(20);
     while !path.exists() {
         assert!(Instant::now() < until, "{} does not come", path.display());
