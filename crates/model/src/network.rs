@@ -20,7 +20,7 @@ use crate::backend::Backend;
 use crate::kind::{Call, Kind, Pending};
 use crate::settings::Settings;
 use crate::unit::{Unit, reads};
-use crate::{port, rbac, segment, standard};
+use crate::{port, rbac, security_group, segment, standard};
 
 /// The segments of a network, in their order.
 static SEGMENTS: Child = Child {
@@ -157,6 +157,10 @@ impl Kind for Networks {
             let external = ask.or_default(at::router_external);
             only_default(call, &row).await?;
             row.set(at::is_default, external && ask.or_default(at::is_default));
+            if !row.project_id().is_empty() {
+                // PARITY: with its first network a project gets its default group.
+                security_group::default_group(call, row.project_id()).await?;
+            }
             standard::insert(call, self, &row).await?;
             for (index, chosen) in (0_i64..).zip(&segments) {
                 segment::store(call, row.id(), chosen, index)?;

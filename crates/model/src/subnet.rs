@@ -129,4 +129,5 @@ fn touch_network(call: &Call<'_>, network_id: Id) {
         "UPDATE networks SET revision_number = revision_number + 1 WHERE id = ?",
         vec![network_id.store()],
     );
+    call.tx.mark(Unit::Network as i16, network_id);
 }

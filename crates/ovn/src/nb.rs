@@ -19,6 +19,13 @@ pub fn switch(network_id: Id) -> RowName {
     RowName::new(Table::LogicalSwitch, format!("neutron-{network_id}"))
 }
 
+/// The UUID that a new row must have: Neutron refers to the switch of a network by the network's
+/// id, also before it has seen the row.
+pub fn row_uuid(row: &RowName) -> Option<uuid::Uuid> {
+    let network_id = row.key.strip_prefix("neutron-").filter(|_| row.table == Table::LogicalSwitch);
+    network_id.and_then(|id| uuid::Uuid::try_parse(id).ok())
+}
+
 /// The port of a port.
 pub fn port(port_id: Id) -> RowName {
     RowName::new(Table::LogicalSwitchPort, port_id.to_string())
@@ -115,6 +122,37 @@ impl Table {
             Self::HaChassisGroup => "HA_Chassis_Group",
             Self::HaChassis => "HA_Chassis",
             Self::NbGlobal => "NB_Global",
+        }
+    }
+
+    /// The tables that are written here.
+    pub const ALL: [Self; 10] = [
+        Self::LogicalSwitch,
+        Self::LogicalSwitchPort,
+        Self::DhcpOptions,
+        Self::PortGroup,
+        Self::Acl,
+        Self::AddressSet,
+        Self::Dns,
+        Self::HaChassisGroup,
+        Self::HaChassis,
+        Self::NbGlobal,
+    ];
+
+    /// The table of this name, if it is written here.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|table| table.name() == name)
+    }
+
+    /// The table of the rows in a set that belongs to its members and not to the row: each unit
+    /// puts its own rows there.
+    #[must_use]
+    pub fn members(self, column: &str) -> Option<Self> {
+        match (self, column) {
+            (Self::LogicalSwitch | Self::PortGroup, "ports") => Some(Self::LogicalSwitchPort),
+            (Self::LogicalSwitch, "dns_records") => Some(Self::Dns),
+            _ => None,
         }
     }
 

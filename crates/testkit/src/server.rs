@@ -11,7 +11,7 @@ use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt as _, Full};
 use identity::Identity;
 use identity::token::Tokens;
-use model::backend::NoBackend;
+use model::backend::{Backend, NoBackend};
 use model::kind::World;
 use model::settings::Settings;
 use policy::enforcer::Enforcer;
@@ -93,11 +93,23 @@ impl TestServer {
     /// # Panics
     /// The engine cannot be reached.
     pub async fn new(engine: Engine, settings: Settings) -> Self {
+        Self::on(engine, settings, || Box::new(NoBackend)).await
+    }
+
+    /// Starts one that asks this data plane.
+    ///
+    /// # Panics
+    /// The engine cannot be reached.
+    pub async fn on(
+        engine: Engine,
+        settings: Settings,
+        backend: impl Fn() -> Box<dyn Backend>,
+    ) -> Self {
         let database = Database::new(engine).await;
         let tokens = Identity::Token(Tokens::new(database.db.clone()));
         Self {
-            server: server(&database.db, settings.clone(), Identity::Header),
-            strict: server(&database.db, settings, tokens),
+            server: server(&database.db, settings.clone(), backend(), Identity::Header),
+            strict: server(&database.db, settings, backend(), tokens),
             database,
         }
     }
@@ -127,6 +139,11 @@ impl TestServer {
     /// The database below it.
     pub fn db(&self) -> &Db {
         &self.database.db
+    }
+
+    /// The URL of that database, for another server on it.
+    pub fn url(&self) -> &str {
+        &self.database.url
     }
 
     /// Asks once; a body is sent as JSON.
@@ -161,8 +178,13 @@ pub fn identity(who: &Who) -> [(&'static str, &str); 3] {
     [("x-project-id", &who.project), ("x-user-id", &who.user), ("x-roles", who.roles)]
 }
 
-fn server(db: &Db, settings: Settings, identity: Identity) -> Arc<Server> {
-    let world = World { db: db.clone(), settings, backend: Box::new(NoBackend) };
+fn server(
+    db: &Db,
+    settings: Settings,
+    backend: Box<dyn Backend>,
+    identity: Identity,
+) -> Arc<Server> {
+    let world = World { db: db.clone(), settings, backend };
     let rules = Enforcer::neutron(None).unwrap();
     Arc::new(Server { world, rules, identity, body_limit: BODY_LIMIT })
 }

@@ -1,5 +1,5 @@
-//! Reading the cells of raw rows in their order, and rows by many keys. A cell that does not convert
-//! reads as empty: one damaged value must not keep a whole batch from being rendered.
+//! Reading the cells of raw rows in their order, and rows by many keys. A cell that does not
+//! convert reads as empty: one damaged value must not keep a whole batch from being rendered.
 
 use std::collections::BTreeSet;
 

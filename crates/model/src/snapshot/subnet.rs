@@ -1,5 +1,5 @@
-//! What a subnet's rendering reads: itself, its network's MTU, and where the metadata service of its
-//! network is reached.
+//! What a subnet's rendering reads: itself, its network's MTU, and where the metadata service of
+//! its network is reached.
 
 use std::collections::{BTreeMap, BTreeSet};
 

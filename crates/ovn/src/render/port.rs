@@ -46,7 +46,7 @@ pub fn render(port: &PortSnapshot, facts: &Facts, wants: &mut Wants) {
             .keys("external_ids", external_ids(port, part))
             .pairs("options", options::options(port, part, facts), &[])
             .is("parent_name", Datum::maybe(nested.map(|(parent, _)| parent)))
-            .is("tag", Datum::maybe(nested.map(|(_, tag)| tag)))
+            .is("tag_request", Datum::maybe(nested.map(|(_, tag)| tag)))
             .refers("dhcpv4_options", dhcp4)
             .refers("dhcpv6_options", dhcp6)
             .refers("ha_chassis_group", group),
@@ -178,8 +178,9 @@ fn external_ids(port: &PortSnapshot, part: Part) -> [(&'static str, Option<Strin
     let groups: Vec<String> = groups(port).map(|id| id.to_string()).collect();
     let scope = |version: IpVersion| {
         let of_version = |one: &&FixedAddress| one.ip_address.version() == version.number();
-        let scopes = fixed_ips.clone().filter(of_version).filter_map(|one| one.address_scope_id);
-        scopes.last().map(|id| id.to_string()).unwrap_or_default()
+        let mut scopes =
+            fixed_ips.clone().filter(of_version).filter_map(|one| one.address_scope_id);
+        scopes.next_back().map(|id| id.to_string()).unwrap_or_default()
     };
     // PARITY: the MTU is only said where somebody beside the guest needs it.
     let mtu = if options::needs_mtu(port, part) { port.mtu.to_string() } else { String::new() };

@@ -1,0 +1,82 @@
+//! What Neutron wrote to Northbound, against what is rendered here: the calls of each recorded
+//! scenario are made on a server in the process, and the rows of all units compared with the
+//! recorded ones. A difference is a row of `docs/differences.md`, and such a row has to differ.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs)]
+
+mod cloud;
+mod compare;
+mod labels;
+mod rows;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use regex_lite::Regex;
+use serde_json::Value as Json;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn scenarios() -> Vec<(String, Json)> {
+    let files = std::fs::read_dir(root().join("tests/reference/ovn")).unwrap();
+    let mut scenarios: Vec<(String, Json)> = files
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .map(|path| {
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            (name, serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap())
+        })
+        .collect();
+    scenarios.sort_by(|(one, _), (other, _)| one.cmp(other));
+    assert!(scenarios.len() > 30, "the scenarios are there");
+    scenarios
+}
+
+/// The differences that are written down, by scenario and place.
+fn written() -> BTreeSet<String> {
+    let text = std::fs::read_to_string(root().join("docs/differences.md")).unwrap();
+    let (_, section) = text.split_once("\n## Rows of OVN\n").expect("the heading is there");
+    let section = section.split("\n## ").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    rows.map(|row| {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        let [what, _, _, why] = cells.as_slice() else { panic!("four cells: {row}") };
+        assert!(why.len() > 10, "a reason is a sentence: {row}");
+        what.trim_matches('`').to_owned()
+    })
+    .collect()
+}
+
+/// A place with `*` for anything.
+fn pattern(place: &str) -> Regex {
+    let parts: Vec<String> = place.split('*').map(regex_lite::escape).collect();
+    Regex::new(&format!("^{}$", parts.join(".*"))).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_rows_are_neutrons_but_for_the_differences_written_down() {
+    let mut found = BTreeMap::new();
+    for (name, scenario) in scenarios() {
+        let cloud = cloud::play(&name, &scenario).await;
+        let theirs = labels::recorded(&scenario);
+        let ours = labels::rendered(cloud.rows, &cloud.names, &scenario);
+        for difference in compare::compare(&theirs, &ours) {
+            let place = format!("{name}: {}", difference.place);
+            let row = format!("| `{place}` | {} | {} |", difference.theirs, difference.ours);
+            found.insert(place, row);
+        }
+    }
+    let written: Vec<(String, Regex)> =
+        written().into_iter().map(|place| (place.clone(), pattern(&place))).collect();
+    let is_written = |place: &String| written.iter().any(|(_, pattern)| pattern.is_match(place));
+    let new: Vec<&String> =
+        found.iter().filter(|(place, _)| !is_written(place)).map(|(_, row)| row).collect();
+    let holds = |pattern: &Regex| found.keys().any(|place| pattern.is_match(place));
+    let gone: Vec<&String> =
+        written.iter().filter(|(_, pattern)| !holds(pattern)).map(|(place, _)| place).collect();
+    assert!(
+        new.is_empty() && gone.is_empty(),
+        "not written down:\n{new:#?}\nwritten down and no difference:\n{gone:#?}"
+    );
+}
