@@ -56,7 +56,8 @@ pub struct Backup(String, Content);
 struct Shared {
     state: Mutex<State>,
     paused: watch::Sender<bool>,
-    delay: Mutex<Duration>,
+    /// How long a message waits at least, and at most.
+    delay: Mutex<(Duration, Duration)>,
     closed: watch::Sender<bool>,
 }
 
@@ -74,9 +75,10 @@ impl Shared {
 
     /// Until a message may be worked on.
     async fn gate(&self) {
-        let delay = *self.delay.lock().unwrap_or_else(PoisonError::into_inner);
-        if !delay.is_zero() {
-            tokio::time::sleep(delay).await;
+        let (least, most) = *self.delay.lock().unwrap_or_else(PoisonError::into_inner);
+        if !most.is_zero() {
+            let share = f64::from(Uuid::new_v4().as_fields().0) / f64::from(u32::MAX);
+            tokio::time::sleep(least + (most - least).mul_f64(share)).await;
         }
         self.running().await;
     }
@@ -188,6 +190,13 @@ impl Server {
 
     /// Lets every message wait so long.
     pub fn delay(&self, delay: Duration) {
+        *self.shared.delay.lock().unwrap_or_else(PoisonError::into_inner) = (delay, delay);
+    }
+
+    /// Lets every message wait, one long and another not: what is asked on one connection may
+    /// happen long after what was asked later on another.
+    pub fn jitter(&self, most: Duration) {
+        let delay = (Duration::ZERO, most);
         *self.shared.delay.lock().unwrap_or_else(PoisonError::into_inner) = delay;
     }
 
@@ -332,7 +341,7 @@ fn share(schemas: impl IntoIterator<Item = Json>) -> io::Result<Arc<Shared>> {
     let shared = Arc::new(Shared {
         state: Mutex::new(State::new(databases)),
         paused: watch::Sender::new(false),
-        delay: Mutex::new(Duration::ZERO),
+        delay: Mutex::default(),
         closed: watch::Sender::new(false),
     });
     describe(&shared, &names);
