@@ -1,13 +1,15 @@
 //! Port bindings: on which host a port is plugged in, and on which it will be. Every port has
-//! exactly one ACTIVE binding, from its creation to its end; an unbound port's is on the host ''. A
-//! binding moves by one conditional write, so that no reader ever sees a port without an active
-//! one. How a port is plugged in is in `binding/plug.rs`, the ports of distributed routers in
-//! `binding/distributed.rs`.
+//! exactly one binding that holds `active_port`, from its creation to its end; an unbound port's is
+//! on the host ''. A binding moves by one conditional write, so that no reader ever sees a port
+//! without one. A port whose active binding was deleted is vacant: its binding to the host '' is
+//! INACTIVE, is listed nowhere, and the next one that is made takes its place. How a port is plugged
+//! in is in `binding/plug.rs`, the ports of distributed routers in `binding/distributed.rs`.
 
 pub mod distributed;
 pub mod plug;
 
 use serde_json::{Map, Value as Json};
+use sql::Write;
 use wire::attr::{Resource, Wire};
 use wire::draft::Draft;
 use wire::fault::{self, Error, Result};
@@ -134,30 +136,56 @@ pub fn insert(call: &Call<'_>, port_id: Id, plugged: &Plugged, status: BindingSt
     plug::set_levels(call, port_id, plugged);
 }
 
-/// Moves a binding, if it still is on the host `from`: one write, so that every reader sees the old
-/// one or the new one, whole.
-pub fn rebind(call: &Call<'_>, port_id: Id, from: &str, status: BindingStatus, to: &Plugged) {
+/// Moves the active binding of a port, if it still is on the host `from`: one write, so that every
+/// reader sees the old one or the new one, whole. A binding that was prepared for the new host gives
+/// way to it.
+pub fn rebind(call: &Call<'_>, port_id: Id, from: &str, to: &Plugged) {
+    let host = &to.wish.host;
+    if from != host && !host.is_empty() {
+        call.tx.exec(
+            "DELETE FROM port_bindings WHERE port_id = ? AND host = ? AND active_port IS NULL",
+            vec![Value::text(port_id.to_string()), Value::text(&**host)],
+        );
+        plug::clear_levels(call, port_id, host);
+    }
+    let active = BindingStatus::Active;
+    shift(call, (port_id, from, active), to, active)
+        .or("pk_port_bindings", Error::Retry("a binding was prepared for the host"));
+}
+
+/// Writes over the binding `(port, host, status)`, if it still is there. A vacant port's is as good
+/// as active.
+fn shift(
+    call: &Call<'_>,
+    (port_id, from, was): (Id, &str, BindingStatus),
+    to: &Plugged,
+    status: BindingStatus,
+) -> Write {
+    let holds = match was {
+        BindingStatus::Active => "active_port IS NOT NULL",
+        BindingStatus::Inactive => "active_port IS NULL",
+    };
     let wish = &to.wish;
-    call.tx
-        .exec(
+    let write = call.tx.exec(
+        format!(
             "UPDATE port_bindings \
-             SET host = ?, vnic_type = ?, vif_type = ?, profile = ?, vif_details = ? \
-             WHERE port_id = ? AND host = ? AND status = ?",
-            vec![
-                Value::text(&*wish.host),
-                Value::text(wish.vnic_type.as_str()),
-                Value::text(&*to.vif_type),
-                wish.profile.store(),
-                Value::Json(to.vif_details.clone().into()),
-                Value::text(port_id.to_string()),
-                Value::text(from),
-                Value::text(status.as_str()),
-            ],
-        )
-        .expect(1, Error::Retry("the port's binding moved"))
-        .or("pk_port_bindings", fault::port_binding_already_exists(port_id, &wish.host));
+             SET host = ?, status = ?, vnic_type = ?, vif_type = ?, profile = ?, vif_details = ? \
+             WHERE port_id = ? AND host = ? AND {holds}"
+        ),
+        vec![
+            Value::text(&*wish.host),
+            Value::text(status.as_str()),
+            Value::text(wish.vnic_type.as_str()),
+            Value::text(&*to.vif_type),
+            wish.profile.store(),
+            Value::Json(to.vif_details.clone().into()),
+            Value::text(port_id.to_string()),
+            Value::text(from),
+        ],
+    );
     plug::clear_levels(call, port_id, from);
     plug::set_levels(call, port_id, to);
+    write.expect(1, Error::Retry("the port's binding moved"))
 }
 
 /// PARITY: only servers and shared file systems move between hosts.
@@ -185,7 +213,10 @@ pub async fn list(call: &Call<'_>, port: &Row) -> Result<Vec<Row>> {
         "port_bindings"
     };
     let columns = Stored::COLUMNS;
-    let sql = format!("SELECT {columns} FROM {table} WHERE port_id = ? ORDER BY host");
+    let sql = format!(
+        "SELECT {columns} FROM {table} WHERE port_id = ? \
+         AND NOT (host = '' AND status = 'INACTIVE') ORDER BY host"
+    );
     let rows = call.tx.rows(&sql, &[Value::text(port.id().to_string())]).await?;
     let read = |columns: &Vec<Value>| Stored::read(port.id(), columns);
     Ok(rows.iter().filter_map(read).map(|stored| stored.shown(port)).collect())
@@ -217,7 +248,8 @@ fn refuse_failed(port_id: Id, plugged: &Plugged) -> Result<()> {
     Ok(())
 }
 
-/// Prepares a port for another host: a binding that is not active.
+/// Prepares a port for another host: a binding that is not active, but for a vacant port, whose next
+/// binding it is.
 ///
 /// # Errors
 /// `PortBindingAlreadyExists`, `PortBindingError`, `BadRequest`.
@@ -233,9 +265,24 @@ pub async fn create(call: &Call<'_>, port: &Row, ask: &Draft) -> Result<Row> {
     }
     let plugged = plug::plug(call, port.get(port::at::network_id), wish).await?;
     refuse_failed(port.id(), &plugged)?;
-    insert(call, port.id(), &plugged, BindingStatus::Inactive);
-    call.tx.mark(Unit::Port as i16, port.id());
+    if is_vacant(call, port).await? {
+        rebind(call, port.id(), "", &plugged);
+        moved(call, port, &plugged)?;
+    } else {
+        insert(call, port.id(), &plugged, BindingStatus::Inactive);
+        call.tx.mark(Unit::Port as i16, port.id());
+    }
     Ok(get(call, port.id(), &plugged.wish.host).await?.shown(port))
+}
+
+/// True for a port whose active binding was deleted.
+async fn is_vacant(call: &Call<'_>, port: &Row) -> Result<bool> {
+    if port.get(port::at::host_id).is_some_and(|host| !host.0.is_empty()) {
+        return Ok(false);
+    }
+    let sql = "SELECT 1 FROM port_bindings WHERE active_port = ? AND status = 'INACTIVE'";
+    let found = call.tx.rows(sql, &[Value::text(port.id().to_string())]).await?;
+    Ok(!found.is_empty())
 }
 
 /// Changes a binding, which is then plugged in anew.
@@ -257,7 +304,8 @@ pub async fn update(call: &Call<'_>, port: &Row, host: &str, ask: &Draft) -> Res
     }
     let plugged = plug::plug(call, port.get(port::at::network_id), wish).await?;
     refuse_failed(port.id(), &plugged)?;
-    rebind(call, port.id(), host, old.status, &plugged);
+    let exists = fault::port_binding_already_exists(port.id(), &plugged.wish.host);
+    shift(call, (port.id(), host, old.status), &plugged, old.status).or("pk_port_bindings", exists);
     match old.status {
         BindingStatus::Active => moved(call, port, &plugged)?,
         BindingStatus::Inactive => call.tx.mark(Unit::Port as i16, port.id()),
@@ -265,9 +313,7 @@ pub async fn update(call: &Call<'_>, port: &Row, host: &str, ask: &Draft) -> Res
     Ok(get(call, port.id(), &plugged.wish.host).await?.shown(port))
 }
 
-/// Removes a binding. The active one becomes one without a host.
-/// PARITY: Neutron leaves a port without any binding then; here it is unbound, and never without
-/// one.
+/// Removes a binding. Without its active one a port is vacant.
 ///
 /// # Errors
 /// `PortBindingNotFound`, `BadRequest`.
@@ -278,7 +324,8 @@ pub async fn delete(call: &Call<'_>, port: &Row, host: &str) -> Result<()> {
         BindingStatus::Active => {
             let wish = Wish { host: String::new(), profile: Dict::default(), ..old.wish };
             let nowhere = Plugged::nowhere(wish);
-            rebind(call, port.id(), host, BindingStatus::Active, &nowhere);
+            let (active, vacant) = (BindingStatus::Active, BindingStatus::Inactive);
+            shift(call, (port.id(), host, active), &nowhere, vacant);
             moved(call, port, &nowhere)?;
         }
         BindingStatus::Inactive => {
@@ -292,7 +339,7 @@ pub async fn delete(call: &Call<'_>, port: &Row, host: &str) -> Result<()> {
 fn remove_inactive(call: &Call<'_>, port_id: Id, host: &str) {
     call.tx
         .exec(
-            "DELETE FROM port_bindings WHERE port_id = ? AND host = ? AND status = 'INACTIVE'",
+            "DELETE FROM port_bindings WHERE port_id = ? AND host = ? AND active_port IS NULL",
             vec![Value::text(port_id.to_string()), Value::text(host)],
         )
         .expect(1, Error::Retry("the binding was activated or removed"));
@@ -315,20 +362,20 @@ pub async fn activate(call: &Call<'_>, port: &Row, host: &str) -> Result<Row> {
         .exec(
             "UPDATE port_bindings \
              SET status = 'INACTIVE', active_port = NULL, vif_type = 'unbound', vif_details = ? \
-             WHERE port_id = ? AND host = ? AND status = 'ACTIVE'",
+             WHERE port_id = ? AND host = ? AND active_port IS NOT NULL",
             vec![Value::Json(Map::new().into()), id(), Value::text(&*from)],
         )
         .expect(1, Error::Retry("the port's active binding moved"));
     call.tx
         .exec(
             "UPDATE port_bindings SET status = 'ACTIVE', active_port = port_id \
-             WHERE port_id = ? AND host = ? AND status = 'INACTIVE'",
+             WHERE port_id = ? AND host = ? AND active_port IS NULL",
             vec![id(), Value::text(host)],
         )
         .expect(1, Error::Retry("the binding was activated or removed"))
         .or("uq_port_bindings_active", Error::Retry("another binding was activated"));
     if from.is_empty() {
-        // What an unbound port had in place of a binding.
+        // What an unbound port had in place of a binding goes.
         remove_inactive(call, port.id(), &from);
     }
     plug::clear_levels(call, port.id(), &from);

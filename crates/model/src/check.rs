@@ -52,9 +52,26 @@ static INVARIANTS: &[Invariant] = &[
         table: "port_bindings",
         sql: "SELECT b.port_id FROM port_bindings b WHERE \
               (b.status = 'ACTIVE' AND (b.active_port IS NULL OR b.active_port <> b.port_id)) \
-              OR (b.status <> 'ACTIVE' AND b.active_port IS NOT NULL)",
+              OR (b.status <> 'ACTIVE' AND b.active_port IS NOT NULL AND b.host <> '')",
         problem: "status and active_port of a binding disagree",
         remedy: "set active_port to the port's id where status is ACTIVE, else to null",
+    },
+    Invariant {
+        table: "distributed_port_bindings",
+        sql: "SELECT b.port_id FROM distributed_port_bindings b JOIN ports p ON p.id = b.port_id \
+              WHERE b.host = '' OR b.status NOT IN ('ACTIVE', 'DOWN') \
+              OR p.device_owner <> 'network:router_interface_distributed'",
+        problem: "it is no binding of a distributed port to a host, ACTIVE or DOWN",
+        remedy: "delete the row, or store there what it should be",
+    },
+    Invariant {
+        table: "port_binding_levels",
+        sql: "SELECT DISTINCT l.port_id FROM port_binding_levels l WHERE NOT EXISTS \
+              (SELECT 1 FROM port_bindings b WHERE b.port_id = l.port_id AND b.host = l.host) \
+              AND NOT EXISTS (SELECT 1 FROM distributed_port_bindings b \
+              WHERE b.port_id = l.port_id AND b.host = l.host)",
+        problem: "a level belongs to no binding of the port",
+        remedy: "delete it from port_binding_levels",
     },
     Invariant {
         table: "ip_allocations",
@@ -128,7 +145,9 @@ pub async fn check(db: &Db, ctx: &Ctx) -> Result<Vec<Finding>> {
             holds(&tx, invariant, &mut findings).await?;
         }
         addresses(&tx, &mut findings).await?;
-        bindings(&tx, &mut findings).await?;
+        bindings(&tx, "port_bindings", &[], &mut findings).await?;
+        // The words of its status are others, and an invariant's.
+        bindings(&tx, "distributed_port_bindings", &["status"], &mut findings).await?;
         Ok(findings)
     })
     .await
@@ -167,11 +186,17 @@ async fn rows_of(tx: &Tx, table: &'static Resource, findings: &mut Vec<Finding>)
     }
 }
 
-/// Every column of every binding of a port converts.
-async fn bindings(tx: &Tx, findings: &mut Vec<Finding>) -> Result<()> {
-    let table = &binding::TABLE;
-    let stored: Vec<&Attr> =
-        table.attrs.iter().filter(|attr| matches!(attr.verbs.source, Source::Column)).collect();
+/// Every column of every binding of a port converts, but for those in `but`.
+async fn bindings(
+    tx: &Tx,
+    table: &'static str,
+    but: &[&str],
+    findings: &mut Vec<Finding>,
+) -> Result<()> {
+    let stored = binding::TABLE.attrs.iter();
+    let stored: Vec<&Attr> = stored
+        .filter(|attr| matches!(attr.verbs.source, Source::Column) && !but.contains(&attr.field))
+        .collect();
     let columns: Vec<&str> = stored.iter().map(|attr| attr.field).collect();
     let mut after = String::new();
     loop {
@@ -179,7 +204,7 @@ async fn bindings(tx: &Tx, findings: &mut Vec<Finding>) -> Result<()> {
         let sql = format!(
             "SELECT p.id, {} FROM \
              (SELECT id FROM ports WHERE id > ? ORDER BY id LIMIT {BATCH}) p \
-             LEFT JOIN port_bindings b ON b.port_id = p.id ORDER BY p.id",
+             LEFT JOIN {table} b ON b.port_id = p.id ORDER BY p.id",
             columns.join(", ")
         );
         let rows = tx.rows(&sql, &[Value::text(&*after)]).await?;
@@ -194,7 +219,7 @@ async fn bindings(tx: &Tx, findings: &mut Vec<Finding>) -> Result<()> {
             for (attr, value) in stored.iter().zip(values) {
                 if !is_sound(attr, value) {
                     findings.push(Finding {
-                        table: table.table.to_owned(),
+                        table: table.to_owned(),
                         row: port.to_owned(),
                         problem: format!("the column {} does not convert", attr.field),
                         remedy: format!("store {} there; it reads as empty now", attr.accepts),

@@ -14,6 +14,7 @@ use wire::draft::{Draft, Verb};
 use wire::fault::Result;
 use wire::row::Row;
 use wire::types::Id;
+use wire::value::Value;
 
 const ALICE: &str = "a11ce000000000000000000000000000";
 
@@ -164,10 +165,6 @@ async fn a_prepared_binding_takes_over_when_it_is_activated() {
     ] {
         assert_eq!(kind_of(act(&house, id, ask.clone()).await), fault, "{ask:?}");
     }
-    let refused = json!({"binding:host_id": "h2"});
-    let refused = house.update(&admin(ALICE), "ports", id, refused).await;
-    assert_eq!(kind_of(refused), "PortBindingAlreadyExists");
-
     let active = act(&house, id, Act::Activate("h2")).await.unwrap().unwrap();
     assert_eq!(shown(&active, "status"), "ACTIVE");
     let moved = house.find("ports", id).await.unwrap();
@@ -190,6 +187,27 @@ async fn a_prepared_binding_takes_over_when_it_is_activated() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_port_that_moves_takes_over_what_was_prepared_on_its_new_host() {
+    let house = House::new().await;
+    let id = server_port(&house, "h1").await;
+    for host in ["h2", "h3"] {
+        let body = json!({"host": host, "profile": {"prepared": true}});
+        act(&house, id, Act::Create(body)).await.unwrap();
+    }
+    let body = json!({"binding:host_id": "h2"});
+    let port = house.update(&admin(ALICE), "ports", id, body).await.unwrap();
+    assert_eq!(shown(&port, "binding:host_id"), "h2");
+    assert_eq!(shown(&port, "binding:vif_type"), "other");
+    assert_eq!(shown(&port, "binding:profile"), json!({}));
+    let bindings = list(&house, id).await;
+    let seen: Vec<(Json, Json)> =
+        bindings.iter().map(|row| (shown(row, "host"), shown(row, "status"))).collect();
+    assert_eq!(seen, [(json!("h2"), json!("ACTIVE")), (json!("h3"), json!("INACTIVE"))]);
+    assert_eq!(house.count("SELECT COUNT(*) FROM port_binding_levels").await, 2);
+    assert_eq!(house.findings().await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_unbound_port_becomes_bound_by_activation() {
     let house = House::new().await;
     let id = server_port(&house, "").await;
@@ -201,8 +219,9 @@ async fn an_unbound_port_becomes_bound_by_activation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deleted_active_binding_leaves_the_port_unbound_and_whole() {
+async fn without_its_active_binding_a_port_is_vacant_and_whole() {
     let house = House::new().await;
+    let root = &admin(ALICE);
     let id = server_port(&house, "h1").await;
     act(&house, id, Act::Create(json!({"host": "h2"}))).await.unwrap();
     act(&house, id, Act::Delete("h2")).await.unwrap();
@@ -211,9 +230,69 @@ async fn a_deleted_active_binding_leaves_the_port_unbound_and_whole() {
     let port = house.find("ports", id).await.unwrap();
     assert_eq!(shown(&port, "binding:host_id"), "");
     assert_eq!(shown(&port, "binding:vif_type"), "unbound");
+    assert_eq!(shown(&port, "binding:profile"), json!({}));
+    assert_eq!(shown(&port, "status"), "DOWN");
+    assert_eq!(list(&house, id).await.len(), 0, "there is no binding to be listed");
     let active = "SELECT COUNT(*) FROM port_bindings WHERE active_port IS NOT NULL";
     assert_eq!(house.count(active).await, 1);
     assert_eq!(house.count("SELECT COUNT(*) FROM port_binding_levels").await, 0);
+    assert_eq!(house.findings().await, []);
+
+    let next = act(&house, id, Act::Create(json!({"host": "h3"}))).await.unwrap().unwrap();
+    assert_eq!(shown(&next, "status"), "ACTIVE", "the next binding is the active one");
+    let port = house.find("ports", id).await.unwrap();
+    assert_eq!(shown(&port, "binding:host_id"), "h3");
+    act(&house, id, Act::Delete("h3")).await.unwrap();
+    let body = json!({"binding:host_id": "h4"});
+    let port = house.update(root, "ports", id, body).await.unwrap();
+    assert_eq!(shown(&port, "binding:host_id"), "h4", "a vacant port can be bound again");
+    assert_eq!(list(&house, id).await.len(), 1);
+    assert_eq!(house.findings().await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vacant_port_with_a_prepared_binding_is_bound_by_activation() {
+    let house = House::new().await;
+    let id = server_port(&house, "h1").await;
+    act(&house, id, Act::Create(json!({"host": "h2"}))).await.unwrap();
+    act(&house, id, Act::Delete("h1")).await.unwrap();
+    act(&house, id, Act::Activate("h2")).await.unwrap();
+    let bindings = list(&house, id).await;
+    assert_eq!(bindings.len(), 1, "{bindings:?}");
+    assert_eq!(shown(&bindings[0], "status"), "ACTIVE");
+    assert_eq!(house.findings().await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damaged_bindings_of_distributed_ports_are_found() {
+    let house = House::new().await;
+    let root = &admin(ALICE);
+    let network = house.network(root).await.to_string();
+    let body = json!({"network_id": network,
+                      "device_owner": "network:router_interface_distributed"});
+    let port = &house.port(root, body).await.unwrap();
+    house.distribute(root, port, "h1").await;
+    assert_eq!(house.findings().await, []);
+    for (column, value) in [
+        ("profile", "{bad"),
+        ("vif_details", "[1,"),
+        ("vnic_type", "telepathic"),
+        ("status", "MAYBE"),
+    ] {
+        let table = "distributed_port_bindings";
+        let before = house.rows(&format!("SELECT {column} FROM {table}")).await;
+        let sql = format!("UPDATE {table} SET {column} = ?");
+        house.run(&sql, &[Value::text(value)]).await;
+        let found = house.findings().await;
+        assert_eq!(found.len(), 1, "{column}: {found:?}");
+        assert_eq!(found[0].table, table);
+        assert_eq!(found[0].row, port.id().to_string());
+        house.run(&sql, &before[0]).await;
+    }
+    house.run("DELETE FROM distributed_port_bindings", &[]).await;
+    let found = house.findings().await;
+    assert_eq!(found.len(), 1, "a level without its binding: {found:?}");
+    assert_eq!(found[0].table, "port_binding_levels");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -261,14 +340,7 @@ async fn a_distributed_port_is_on_every_host_that_asked() {
     assert_eq!(shown(port, "binding:vif_type"), "distributed");
     assert_eq!(shown(port, "binding:host_id"), "");
     for host in ["h1", "h2", "h1"] {
-        let set = house.world.db.write(root, |tx| {
-            let world = &house.world;
-            async move {
-                let call = world.call(&tx, root);
-                binding::distributed::set(&call, port, host, "r1").await
-            }
-        });
-        set.await.unwrap();
+        house.distribute(root, port, host).await;
     }
     let hosts: Vec<Json> =
         list(&house, port.id()).await.iter().map(|row| shown(row, "host")).collect();

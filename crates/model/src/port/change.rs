@@ -6,7 +6,7 @@ use wire::fault::{self, Result};
 use wire::row::Row;
 use wire::types::fixed_ip::FixedIp;
 use wire::types::mac::Mac;
-use wire::types::words::{BindingStatus, VnicType};
+use wire::types::words::VnicType;
 
 use super::{Ports, at, dhcp, dns, forget_empty_hints, mac, pairs, refuse, security};
 use crate::binding;
@@ -33,7 +33,7 @@ pub async fn change(call: &Call<'_>, old: &Row, ask: &Draft) -> Result<Row> {
     let host = plugged.as_ref().map_or_else(|| host_of(old), |plugged| plugged.wish.host.clone());
     let addresses = readdress(call, old, &port, ask, host).await?;
     if let Some(plugged) = &plugged {
-        binding::rebind(call, old.id(), &host_of(old), BindingStatus::Active, plugged);
+        binding::rebind(call, old.id(), &host_of(old), plugged);
         port.set(at::status, "DOWN".into());
     }
     security::restore(call, old, &port);

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::Timestamp;
 use model::backend::NoBackend;
+use model::binding;
+use model::check::Finding;
 use model::kind::{Kind, World};
 use model::settings::Settings;
 use serde_json::{Value as Json, json};
@@ -137,6 +139,28 @@ impl House {
     pub async fn rows(&self, sql: &str) -> Vec<Vec<Value>> {
         let ctx = &admin("nobody");
         self.world.db.read(ctx, |tx| async move { tx.rows(sql, &[]).await }).await.unwrap()
+    }
+
+    pub async fn run(&self, sql: &str, params: &[Value]) {
+        let ctx = &admin("nobody");
+        let run = self.world.db.write(ctx, |tx| async move {
+            tx.run(sql.to_owned(), params, Vec::new()).await.map(drop)
+        });
+        run.await.unwrap();
+    }
+
+    /// What `nucleon db check` says.
+    pub async fn findings(&self) -> Vec<Finding> {
+        model::check::check(&self.world.db, &admin("nobody")).await.unwrap()
+    }
+
+    /// Plugs the port of a distributed router in on a host.
+    pub async fn distribute(&self, ctx: &Ctx, port: &Row, host: &str) {
+        let set = self.world.db.write(ctx, |tx| async move {
+            let call = self.world.call(&tx, ctx);
+            binding::distributed::set(&call, port, host, "r1").await
+        });
+        set.await.unwrap();
     }
 
     pub async fn count(&self, sql: &str) -> i64 {
