@@ -64,7 +64,6 @@ pub async fn answer(
 fn rule(act: &Act<'_>) -> &'static str {
     match act {
         Act::Create(_) => "create_port_binding",
-        // PARITY: there is no such rule, so `default` answers.
         Act::Update(..) => "update_port_binding",
         Act::Delete(_) => "delete_port_binding",
         Act::Activate(_) => "activate",

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use api::extension::EXTENSIONS;
+use policy::default_rule::DefaultRule;
 use serde_json::Value as Json;
 
 fn read(name: &str) -> String {
@@ -49,6 +50,17 @@ fn the_extensions_are_neutrons_but_for_the_differences_written_down() {
         found.insert(format!("`{alias}` | served | missing"));
     }
     compare("Extensions", &found);
+}
+
+#[test]
+fn rules_of_our_own_are_written_down_and_are_none_of_neutrons() {
+    let facts: Json = serde_json::from_str(&read("tests/reference/policies.json")).unwrap();
+    let theirs: BTreeSet<&str> =
+        facts.as_array().unwrap().iter().map(|rule| rule["name"].as_str().unwrap()).collect();
+    let ours = policy::defaults::OWN;
+    assert!(ours.iter().all(|rule| !theirs.contains(rule.name)));
+    let row = |rule: &DefaultRule| format!("`{}` | missing | `{}`", rule.name, rule.check);
+    compare("Rules", &ours.iter().map(row).collect());
 }
 
 /// Fails with rows as they would have to be written.

@@ -7,6 +7,10 @@ use crate::shared_check::*;
 /// Who may name another project in a body. Neutron keeps it in its library, apart from the others.
 pub const CONTEXT_CAN_SET_PROJECT_ID: DefaultRule = any("context_can_set_project_id", "!");
 
+/// Rules of our own for what Neutron has no rule for and therefore refuses or breaks down at; each
+/// has a row in `docs/differences.md`.
+pub static OWN: &[DefaultRule] = &[project("update_port_binding", ADMIN_OR_SERVICE)];
+
 /// Every default rule of Neutron 29.0.0.
 pub static DEFAULTS: &[DefaultRule] = &[
     // Aliases, and who is an administrator

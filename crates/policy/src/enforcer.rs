@@ -4,7 +4,7 @@
 use crate::check::{Ask, Check, Names, RuleId, Target};
 use crate::credentials::{Credentials, Scope};
 use crate::default_rule::{DefaultRule, renamed};
-use crate::defaults::{CONTEXT_CAN_SET_PROJECT_ID, DEFAULTS};
+use crate::defaults::{CONTEXT_CAN_SET_PROJECT_ID, DEFAULTS, OWN};
 use crate::error::PolicyError;
 use crate::overrides::{self, Override};
 use crate::parse::{self, DEPTH_LIMIT, Expression};
@@ -97,12 +97,12 @@ impl Enforcer {
         drafts.compile()
     }
 
-    /// What a server runs with: all of Neutron's defaults and `overrides` over them.
+    /// What a server runs with: all of Neutron's defaults, our own, and `overrides` over them.
     ///
     /// # Errors
     /// As [`Enforcer::new`].
     pub fn neutron(overrides: Option<&str>) -> Result<Self, PolicyError> {
-        Self::new(&[DEFAULTS, &[CONTEXT_CAN_SET_PROJECT_ID]].concat(), overrides)
+        Self::new(&[DEFAULTS, &[CONTEXT_CAN_SET_PROJECT_ID], OWN].concat(), overrides)
     }
 
     /// Whether `who` may do `rule` to `target`. An unknown rule is answered by the rule `default`.
