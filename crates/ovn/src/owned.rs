@@ -110,8 +110,8 @@ pub fn indexes() -> Vec<Index> {
 /// it can be named before it is there, and making it twice fails.
 #[must_use]
 pub fn uuid(row: &RowName) -> Uuid {
-    let name = format!("{}\0{}", row.table.name(), row.key);
-    Uuid::new_v5(&NAMESPACE, name.as_bytes())
+    let name = || format!("{}\0{}", row.table.name(), row.key);
+    nb::row_uuid(row).unwrap_or_else(|| Uuid::new_v5(&NAMESPACE, name().as_bytes()))
 }
 
 /// The row of this name. Of several with the same key it is the one that we would make, else the

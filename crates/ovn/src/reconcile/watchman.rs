@@ -1,0 +1,249 @@
+//! One of all processes, the holder of a lock in Northbound, watches for what nobody marked: rows
+//! that others have changed or removed, a database that was restored, chassis that have come or
+//! gone, and from time to time everything. What is found is marked, and worked on as all else is.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ovsdb::client::Client;
+use ovsdb::replica::{Change, Replica};
+use ovsdb::value::{Atom, Datum};
+use sql::Mark;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use wire::ctx::Ctx;
+use wire::fault::Result;
+
+use super::Work;
+use crate::audit::{Audit, Finding, PIECE};
+use crate::diff::SYNC;
+use crate::nb::Table;
+use crate::owned;
+
+/// The lock.
+const LOCK: &str = "nucleon";
+/// How long changed rows are left to those who may be at work on them.
+const LOOK_AFTER: Duration = Duration::from_millis(500);
+/// How long chassis may come and go until everything is compared.
+const FACTS_SETTLE: Duration = Duration::from_secs(1);
+/// Between two comparisons of everything at least, when too much happens to follow each change.
+const AUDIT_PAUSE: Duration = Duration::from_secs(30);
+
+/// Watches whenever this process holds the lock.
+pub async fn watch(work: &Arc<Work>) {
+    let lock = work.nb.lock(LOCK);
+    let mut held = lock.held();
+    loop {
+        if held.wait_for(|held| *held).await.is_err() {
+            // The client was stopped.
+            return std::future::pending().await;
+        }
+        work.counters.leader.set(1);
+        tracing::info!("this process watches over Northbound");
+        tokio::select! {
+            () = Watchman::new(work).run() => {}
+            _ = held.wait_for(|held| !*held) => {}
+        }
+        work.counters.leader.set(0);
+    }
+}
+
+struct Watchman {
+    work: Arc<Work>,
+    /// Units of rows that somebody has changed.
+    suspects: BTreeSet<Mark>,
+    look_at: Instant,
+    audit_at: Instant,
+    audited_at: Option<Instant>,
+    looks: JoinSet<()>,
+    audits: JoinSet<()>,
+}
+
+impl Watchman {
+    fn new(work: &Arc<Work>) -> Self {
+        let now = Instant::now();
+        Self {
+            work: Arc::clone(work),
+            suspects: BTreeSet::new(),
+            look_at: now,
+            audit_at: now,
+            audited_at: None,
+            looks: JoinSet::new(),
+            audits: JoinSet::new(),
+        }
+    }
+
+    async fn run(mut self) {
+        let mut changes = self.work.nb.changes();
+        let (mut status, mut facts) = (self.work.nb.status(), self.work.facts.clone());
+        let mut generation = status.borrow_and_update().generation;
+        facts.mark_unchanged();
+        loop {
+            let ready = facts.borrow().is_some();
+            let (can_look, can_audit) = (self.looks.is_empty(), self.audits.is_empty());
+            tokio::select! {
+                slice = changes.recv() => self.changed(slice),
+                Ok(()) = status.changed() => {
+                    let now = status.borrow_and_update().generation;
+                    if std::mem::replace(&mut generation, now) != now {
+                        self.audit_within(Duration::ZERO);
+                    }
+                }
+                Ok(()) = facts.changed() => self.audit_within(FACTS_SETTLE),
+                () = tokio::time::sleep_until(self.look_at),
+                    if ready && can_look && !self.suspects.is_empty() => self.look(),
+                () = tokio::time::sleep_until(self.audit_at), if ready && can_audit => self.audit(),
+                Some(_) = self.looks.join_next() => {}
+                Some(_) = self.audits.join_next() => {}
+            }
+        }
+    }
+
+    fn audit_within(&mut self, pause: Duration) {
+        self.audit_at = self.audit_at.min(Instant::now() + pause);
+    }
+
+    fn changed(&mut self, slice: std::result::Result<Arc<[Change]>, RecvError>) {
+        let Ok(slice) = slice else {
+            let earliest = self.audited_at.map(|at| at + AUDIT_PAUSE);
+            let pause = earliest.map(|at| at.saturating_duration_since(Instant::now()));
+            return self.audit_within(pause.unwrap_or_default());
+        };
+        let Some(replica) = self.work.nb.read() else { return };
+        if self.suspects.is_empty() {
+            self.look_at = Instant::now() + LOOK_AFTER;
+        }
+        self.suspects.extend(suspects(&slice, &replica));
+    }
+
+    fn look(&mut self) {
+        let suspects: Vec<Mark> = std::mem::take(&mut self.suspects).into_iter().collect();
+        self.looks.spawn(look(Arc::clone(&self.work), suspects));
+    }
+
+    fn audit(&mut self) {
+        self.audited_at = Some(Instant::now());
+        self.audit_at = Instant::now() + self.work.jittered(self.work.settings.audit_every);
+        self.audits.spawn(audit(Arc::clone(&self.work)));
+    }
+}
+
+/// The units of rows that were changed by somebody who does not say so: a change of ours comes
+/// together with another token on the unit's anchor. Units that are gone have none, and neither has
+/// what another process removed: then a look at them finds nothing.
+fn suspects(changes: &[Change], replica: &Replica) -> BTreeSet<Mark> {
+    let (mut ours, mut suspects) = (BTreeSet::new(), BTreeSet::new());
+    for change in changes {
+        let Some(table) = Table::named(change.table) else { continue };
+        let Some(row) = change.new.as_ref().or(change.old.as_ref()) else { continue };
+        let unit = owned::unit_of(replica, table, change.uuid, row);
+        let column = |row: Option<&Arc<ovsdb::row::Row>>, name: &str| {
+            row.map_or_else(Datum::none, |row| row.get(name).clone())
+        };
+        let shown = |row: Option<&Arc<ovsdb::row::Row>>| {
+            column(row, "external_ids").text_at(SYNC).map(str::to_owned)
+        };
+        let (before, after) = (shown(change.old.as_ref()), shown(change.new.as_ref()));
+        if after.is_some() && before != after {
+            ours.extend(unit);
+            continue;
+        }
+        let is_same = |name: &str| {
+            column(change.old.as_ref(), name) == column(change.new.as_ref(), name)
+        };
+        let mut is_own = change.old.is_none() || change.new.is_none();
+        for (name, _) in row.iter().filter(|(name, _)| !is_same(name)) {
+            match table.members(name) {
+                Some(members) => {
+                    let (old, new) =
+                        (column(change.old.as_ref(), name), column(change.new.as_ref(), name));
+                    suspects.extend(moved(&old, &new, members, replica));
+                }
+                None => is_own = true,
+            }
+        }
+        if is_own {
+            suspects.extend(unit);
+        }
+    }
+    &suspects - &ours
+}
+
+/// The units of the rows that came into a set or went out of it, and that are there.
+fn moved(old: &Datum, new: &Datum, members: Table, replica: &Replica) -> BTreeSet<Mark> {
+    let set = |datum: &Datum| -> BTreeSet<uuid::Uuid> {
+        datum.as_set().into_iter().flatten().filter_map(Atom::as_uuid).collect()
+    };
+    let unit = |uuid: &uuid::Uuid| {
+        let row = replica.row(members.name(), *uuid)?;
+        owned::unit_of(replica, members, *uuid, row)
+    };
+    set(old).symmetric_difference(&set(new)).filter_map(unit).collect()
+}
+
+async fn look(work: Arc<Work>, suspects: Vec<Mark>) {
+    let looked = async {
+        let Some(audit) = auditor(&work) else { return Ok(0) };
+        mark(&work, audit.compare_twice(&suspects).await?).await
+    };
+    match looked.await {
+        Ok(0) => {}
+        Ok(found) => {
+            work.counters.drift.inc_by(found);
+            tracing::warn!(units = found, "somebody has changed rows in Northbound");
+        }
+        Err(error) => tracing::warn!("changes in Northbound cannot be looked at: {error:?}"),
+    }
+}
+
+async fn audit(work: Arc<Work>) {
+    let begun = Instant::now();
+    let audited = async {
+        let Some(audit) = auditor(&work) else { return Ok((0, 0)) };
+        let units = audit.units().await?;
+        let mut found = 0;
+        for piece in units.chunks(PIECE) {
+            found += mark(&work, audit.compare_twice(piece).await?).await?;
+        }
+        Ok((units.len(), found))
+    };
+    let took = |begun: Instant| begun.elapsed();
+    match audited.await {
+        Ok((units, found)) => {
+            work.counters.drift.inc_by(found);
+            tracing::info!(units, found, took = ?took(begun), "compared Northbound");
+        }
+        Err(error) => {
+            let error: wire::fault::Error = error;
+            tracing::warn!("Northbound cannot be compared: {error:?}");
+        }
+    }
+}
+
+fn auditor(work: &Work) -> Option<Audit> {
+    let facts = work.facts.borrow().clone()?;
+    let nb: Client = work.nb.clone();
+    Some(Audit { db: work.db.clone(), nb, facts })
+}
+
+/// Marks what was found and is not known yet; how many units.
+async fn mark(work: &Work, findings: Vec<Finding>) -> Result<u64> {
+    let new: Vec<Mark> = findings
+        .iter()
+        .filter(|finding| !finding.is_marked)
+        .map(|finding| finding.mark)
+        .collect();
+    if new.is_empty() {
+        return Ok(0);
+    }
+    let new = &new;
+    work.db
+        .write(&Ctx::system(work.chance.now()), |tx| async move {
+            new.iter().for_each(|mark| tx.mark(mark.kind, mark.id));
+            Ok(())
+        })
+        .await?;
+    Ok(u64::try_from(new.len()).unwrap_or_default())
+}
