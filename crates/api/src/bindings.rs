@@ -44,9 +44,8 @@ pub async fn answer(
         _ => return Err(fault::method_not_allowed(method, "bindings")),
     };
     let act = &act;
-    let db = &asked.server.world.db;
-    let row = db
-        .write(asked.ctx, |tx| async move {
+    let row = asked
+        .write(|tx| async move {
             let call = asked.call(&tx);
             let port = find(asked, &call, kind, id).await?;
             authority::require(&asked.server.rules, asked.ctx, rule(act), &RowTarget(&port))?;

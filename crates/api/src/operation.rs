@@ -49,6 +49,39 @@ impl<'a> Asked<'a> {
         self.server.world.call(tx, self.ctx)
     }
 
+    /// Acts in a transaction, then waits for a moment until the data plane shows what was changed.
+    ///
+    /// # Errors
+    /// As [`sql::Db::write`]; never because of the data plane.
+    pub async fn write<T, F, Fut>(&self, act: F) -> Result<T>
+    where
+        T: Send,
+        F: Fn(Tx) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T>> + Send,
+    {
+        let world = &self.server.world;
+        let (value, committed) = world.db.write_marked(self.ctx, act).await?;
+        world.backend.settled(&committed).await;
+        Ok(value)
+    }
+
+    /// As [`Asked::write`], on things of this kind. What is stored elsewhere must not make the
+    /// database's writers wait, so it is changed while the database is only read.
+    ///
+    /// # Errors
+    /// As [`Asked::write`].
+    async fn change<T, F, Fut>(&self, kind: &dyn Kind, act: F) -> Result<T>
+    where
+        T: Send,
+        F: Fn(Tx) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T>> + Send,
+    {
+        if kind.is_stored() {
+            return self.write(act).await;
+        }
+        self.server.world.db.read(self.ctx, act).await
+    }
+
     fn fields(&self) -> Vec<String> {
         self.pairs
             .iter()
@@ -88,10 +121,7 @@ pub async fn create(asked: &Asked<'_>, kind: &'static dyn Kind) -> Result<Respon
     }
     let drafts = &drafts;
     let rows = asked
-        .server
-        .world
-        .db
-        .write(ctx, |tx| async move {
+        .write(|tx| async move {
             let call = asked.call(&tx);
             let mut parents = Parents::default();
             for draft in drafts {
@@ -405,16 +435,16 @@ pub async fn update(
     let draft = &Draft::parse_one(kind.table(), Verb::Update, &json)?;
     let expected = expected_revision(asked.headers)?;
     let rows = asked
-        .server
-        .world
-        .db
-        .write(asked.ctx, |tx| async move {
+        .change(kind, |tx| async move {
             let call = asked.call(&tx);
             let old = find(asked, &call, kind, id).await?;
             let target = draft.applied(&old);
             authority::require_all(&asked.server.rules, asked.ctx, "update", draft, &target)?;
             check_revision(&old, expected)?;
             let new = kind.update(&call, &old, draft).await?;
+            if !kind.is_stored() {
+                return Ok(vec![new]);
+            }
             read_back(&call, kind, &[new.id()]).await
         })
         .await?;
@@ -435,10 +465,7 @@ pub async fn delete(
     }
     let expected = expected_revision(asked.headers)?;
     asked
-        .server
-        .world
-        .db
-        .write(asked.ctx, |tx| async move {
+        .change(kind, |tx| async move {
             let call = asked.call(&tx);
             let old = find(asked, &call, kind, id).await?;
             let rule = format!("delete_{}", kind.table().one);
@@ -462,10 +489,7 @@ pub async fn act(
 ) -> Result<Response<Body>> {
     let json = &body::json(&asked.body)?;
     let answer = asked
-        .server
-        .world
-        .db
-        .write(asked.ctx, |tx| async move {
+        .write(|tx| async move {
             let call = asked.call(&tx);
             let row = find(asked, &call, kind, id).await?;
             authority::require(&asked.server.rules, asked.ctx, action, &RowTarget(&row))?;

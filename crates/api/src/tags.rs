@@ -100,12 +100,13 @@ async fn change(
     act: &str,
     how: impl Fn(&model::kind::Call<'_>, &Row) -> Result<()> + Send + Sync,
 ) -> Result<()> {
-    let (db, how) = (&asked.server.world.db, &how);
-    db.write(asked.ctx, |tx| async move {
-        let call = asked.call(&tx);
-        let row = find(asked, &call, kind, id).await?;
-        authority::require(&asked.server.rules, asked.ctx, &rule(kind, act), &RowTarget(&row))?;
-        how(&call, &row)
-    })
-    .await
+    let how = &how;
+    asked
+        .write(|tx| async move {
+            let call = asked.call(&tx);
+            let row = find(asked, &call, kind, id).await?;
+            authority::require(&asked.server.rules, asked.ctx, &rule(kind, act), &RowTarget(&row))?;
+            how(&call, &row)
+        })
+        .await
 }

@@ -106,10 +106,7 @@ impl Audit {
             difference,
             is_marked: marked.contains(mark),
         };
-        Ok(differences
-            .filter(|(_, difference)| !difference.is_none())
-            .map(finding)
-            .collect())
+        Ok(differences.filter(|(_, difference)| !difference.is_none()).map(finding).collect())
     }
 }
 

@@ -109,7 +109,8 @@ impl<'a> Together<'a> {
                 }
             }
             let rows = owned::owned(*mark, replica);
-            going.extend(rows.into_iter().map(|(_, uuid)| uuid).filter(|uuid| !kept.contains(uuid)));
+            going
+                .extend(rows.into_iter().map(|(_, uuid)| uuid).filter(|uuid| !kept.contains(uuid)));
         }
         Self { replica, coming, going, waiting: HashMap::new() }
     }
@@ -122,7 +123,9 @@ impl<'a> Together<'a> {
             want.columns
                 .iter()
                 .filter(|(column, _)| self.has_column(want.row.table, column))
-                .filter_map(|(_, cell)| if let Cell::Refers(rows) = cell { Some(rows) } else { None })
+                .filter_map(
+                    |(_, cell)| if let Cell::Refers(rows) = cell { Some(rows) } else { None },
+                )
                 .flatten()
         });
         parents.chain(referred).find(|row| self.resolve(row).is_none()).cloned()
@@ -214,9 +217,9 @@ impl<'a> Together<'a> {
         }
         let mut have = BTreeSet::new();
         for (table, column) in memberships(want.row.table) {
-            let parents = found.into_iter().flat_map(|uuid| {
-                self.replica.referrers(table.name(), column, uuid)
-            });
+            let parents = found
+                .into_iter()
+                .flat_map(|uuid| self.replica.referrers(table.name(), column, uuid));
             have.extend(parents.map(|parent| (*table, *column, parent)));
         }
         for (set @ (_, column, parent), (name, by_member)) in &wanted {
@@ -244,7 +247,8 @@ impl<'a> Together<'a> {
         // It goes with the last reference to it. Weak ones go by themselves.
         for (parents, column) in memberships(table) {
             let is_strong = self.is_strong(*parents, column);
-            for parent in self.replica.referrers(parents.name(), column, uuid).filter(|_| is_strong) {
+            for parent in self.replica.referrers(parents.name(), column, uuid).filter(|_| is_strong)
+            {
                 let parent = self.named(*parents, parent);
                 edits.push(Edit::Leave { parent, column, child: at.clone() });
             }

@@ -66,7 +66,7 @@ pub fn monitored() -> Vec<Monitored> {
         ("DNS", &["records", "options", "external_ids"]),
         ("HA_Chassis_Group", &["name", "ha_chassis", "external_ids"]),
         ("HA_Chassis", &["chassis_name", "priority", "external_ids"]),
-        ("NB_Global", &["options", "external_ids"]),
+        ("NB_Global", &["nb_cfg", "options", "external_ids"]),
     ];
     let monitored = |(table, columns)| Monitored { table, columns, condition: Vec::new() };
     tables.into_iter().map(monitored).collect()
@@ -101,7 +101,9 @@ pub fn indexes() -> Vec<Index> {
     indexes.push(Index {
         table: Table::DhcpOptions.name(),
         name: BY_PORT,
-        keys: |row| row.get("external_ids").text_at("port_id").map(str::to_owned).into_iter().collect(),
+        keys: |row| {
+            row.get("external_ids").text_at("port_id").map(str::to_owned).into_iter().collect()
+        },
     });
     indexes
 }
@@ -253,7 +255,8 @@ pub fn unit_of(replica: &Replica, table: Table, uuid: Uuid, row: &Row) -> Option
         Table::LogicalSwitchPort => {
             let name = row.text("name")?;
             if name.starts_with("provnet-") {
-                let switch = replica.referrers(Table::LogicalSwitch.name(), "ports", uuid).next()?;
+                let switch =
+                    replica.referrers(Table::LogicalSwitch.name(), "ports", uuid).next()?;
                 let switch = replica.row(Table::LogicalSwitch.name(), switch)?;
                 return unit_of_switch(switch.text("name")?);
             }

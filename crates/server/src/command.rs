@@ -1,13 +1,16 @@
 //! The subcommands. Each is one file; here is what they are called and take.
 
 pub mod database;
+pub mod ovn;
 pub mod policy;
 pub mod token;
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
+use crate::config::network::NetworkOptions;
+use crate::config::ovn::OvnOptions;
 use crate::config::{LogOptions, PolicyOptions, ServeOptions, StorageOptions};
 use token::NewTokenOptions;
 
@@ -45,6 +48,10 @@ pub enum Command {
     #[command(subcommand)]
     Policy(PolicyCommand),
 
+    /// Compare OVN with what is stored
+    #[command(subcommand)]
+    Ovn(OvnCommand),
+
     /// Make, list and revoke the tokens of --auth token
     #[command(subcommand)]
     Token(TokenCommand),
@@ -75,6 +82,32 @@ pub enum DatabaseCommand {
         #[allow(missing_docs)]
         log: LogOptions,
     },
+}
+
+/// Compare OVN with what is stored. Nothing is changed: a running server mends what differs.
+#[derive(Subcommand, Debug)]
+pub enum OvnCommand {
+    /// Print each difference; exit status 1 when there is one
+    Diff(Box<OvnLook>),
+    /// Say whether a difference is left; exit status 1 when there is one
+    Audit(Box<OvnLook>),
+}
+
+/// What is compared. Give the options that the server has: they are part of what OVN should hold.
+#[derive(Args, Debug)]
+pub struct OvnLook {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub storage: StorageOptions,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub network: NetworkOptions,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub ovn: OvnOptions,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub log: LogOptions,
 }
 
 /// Look at the rules.

@@ -5,6 +5,7 @@ pub mod file;
 pub mod keystone;
 pub mod network;
 pub mod nova;
+pub mod ovn;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use identity::Secret;
 use keystone::KeystoneOptions;
 use network::NetworkOptions;
 use nova::NovaOptions;
+use ovn::OvnOptions;
 
 /// Everything that `nucleon serve` can be told.
 #[derive(Args, Clone, Debug)]
@@ -42,6 +44,9 @@ pub struct ServeOptions {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub nova: NovaOptions,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub ovn: OvnOptions,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub log: LogOptions,
@@ -220,6 +225,7 @@ impl ServeOptions {
             self.keystone.check("--auth keystone", listen.allow_plaintext)?;
         }
         self.nova.check(&self.keystone, listen.allow_plaintext)?;
+        self.ovn.check()?;
         Ok(())
     }
 }
@@ -296,6 +302,20 @@ mod tests {
         let problem = parsed(&[&plain[..], &keystone[..]].concat()).unwrap_err();
         assert!(problem.contains("unencrypted"), "{problem}");
         assert!(parsed(&["--nova-region", "One"]).unwrap_err().contains("--notify-nova"));
+    }
+
+    #[test]
+    fn both_databases_of_ovn_are_named_and_encrypted_ones_have_certificates() {
+        let both = ["--ovn-nb", "unix:/n.sock,tcp:[::1]:6641", "--ovn-sb", "ssl:sb.example:6642"];
+        assert!(parsed(&both[..2]).unwrap_err().contains("--ovn-sb"));
+        assert!(parsed(&both).unwrap_err().contains("--ovn-ca-cert"));
+        let files = ["--ovn-ca-cert", "a", "--ovn-certificate", "c", "--ovn-private-key", "k"];
+        assert!(parsed(&[&both[..], &files[..2]].concat()).is_err());
+        let options = parsed(&[&both[..], &files].concat()).unwrap().ovn;
+        let (nb, sb) = options.remotes().unwrap();
+        assert_eq!((nb.len(), sb.len(), options.tls().is_some()), (2, 1, true));
+        assert!(parsed(&["--ovn-nb", "udp:x"]).unwrap_err().contains("udp:x"));
+        assert!(parsed(&[]).unwrap().ovn.remotes().is_none());
     }
 
     #[test]

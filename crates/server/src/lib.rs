@@ -8,6 +8,7 @@ pub mod limits;
 pub mod listen;
 pub mod log;
 pub mod metrics;
+pub mod plane;
 pub mod say;
 pub mod storage;
 pub mod sweep;
@@ -66,6 +67,7 @@ fn obey(cli: Cli) -> anyhow::Result<ExitCode> {
         match cli.command {
             Command::Serve(options) => wiring::serve(*options).await.map(|()| ExitCode::SUCCESS),
             Command::Db(command) => command::database::run(command).await,
+            Command::Ovn(command) => command::ovn::run(command).await,
             Command::Policy(command) => command::policy::run(command),
             Command::Token(command) => command::token::run(command).await,
             Command::Version => {

@@ -12,7 +12,10 @@ use tracing_subscriber::{Layer, fmt};
 
 use crate::config::{LogFormat, LogLevel, LogOptions};
 
-const OURS: [&str; 8] = ["nucleon", "server", "api", "identity", "model", "policy", "sql", "wire"];
+const OURS: [&str; 11] = [
+    "nucleon", "server", "api", "identity", "model", "nova", "ovn", "ovsdb", "policy", "sql",
+    "wire",
+];
 
 /// Starts logging, for the life of the process.
 ///

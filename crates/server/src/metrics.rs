@@ -51,7 +51,11 @@ impl Drop for InFlight {
 
 impl Metrics {
     /// Counters at zero, and those of the server as they are.
-    pub fn new(server: Arc<Server>, nova: Option<Arc<Counters>>) -> Self {
+    pub fn new(
+        server: Arc<Server>,
+        nova: Option<Arc<Counters>>,
+        ovn: Option<&ovn::counters::Counters>,
+    ) -> Self {
         let mut registry = Registry::with_prefix("nucleon");
         let answered = Family::<Answered, Counter>::default();
         registry.register("requests", "Requests answered", answered.clone());
@@ -66,6 +70,9 @@ impl Metrics {
         registry.register_collector(Box::new(Outside(server)));
         if let Some(counters) = nova {
             registry.register_collector(Box::new(Told(counters)));
+        }
+        if let Some(counters) = ovn {
+            counters.register(&mut registry);
         }
         Self { registry, answered, seconds, in_flight }
     }

@@ -12,7 +12,7 @@ use identity::keystone::client::Client;
 use identity::token::{Grant, Tokens};
 use identity::{Identity, Secret};
 use jiff::Timestamp;
-use model::backend::NoBackend;
+use model::backend::{Backend, NoBackend};
 use model::kind::World;
 use model::settings::Settings;
 use nova::endpoint::Endpoint;
@@ -27,6 +27,7 @@ use crate::config::{Auth, ListenOptions, PolicyOptions, ServeOptions};
 use crate::front::Front;
 use crate::listen::Listener;
 use crate::metrics::{self, Metrics};
+use crate::plane::Plane;
 use crate::say::say;
 use crate::storage::Storage;
 use crate::tls::{Files, Tls};
@@ -52,17 +53,21 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let db = storage.open().await?;
     db.migrate().await?;
     let (identity, new_token) = identity(&options, &storage, &db).await?;
-    tokio::spawn(sweep::run(db.clone()));
     let told = teller(&options, &db)?;
-    let settings = Settings { notify_nova: told.is_some(), ..options.network.settings() };
+    let settings = Settings {
+        notify_nova: told.is_some(),
+        metadata_ports: options.ovn.remotes().is_some(),
+        ..options.network.settings()
+    };
+    let (backend, kept) = backend(&options, &settings, &db);
     let server = Arc::new(Server {
-        world: World { db, settings, backend: Box::new(NoBackend) },
+        world: World { db, settings, backend },
         rules,
         identity,
         body_limit: usize::try_from(options.listen.body_limit)?,
     });
     let front = Arc::new(Front {
-        metrics: Metrics::new(server.clone(), told),
+        metrics: Metrics::new(server.clone(), told, kept.as_ref()),
         server,
         metrics_public: options.listen.metrics_public,
         log_requests: options.log.log_requests,
@@ -142,6 +147,20 @@ async fn identity(
     }
 }
 
+/// The data plane, and what is counted of keeping it in line.
+fn backend(
+    options: &ServeOptions,
+    settings: &Settings,
+    db: &Db,
+) -> (Box<dyn Backend>, Option<ovn::counters::Counters>) {
+    let Some(plane) = Plane::connect(&options.ovn, settings) else {
+        tokio::spawn(sweep::run(db.clone()));
+        return (Box::new(NoBackend), None);
+    };
+    let (backend, counters) = plane.keep(&options.ovn, db);
+    (backend, Some(counters))
+}
+
 /// Begins to tell Nova what happens, if that is asked for; what was told is counted.
 fn teller(options: &ServeOptions, db: &Db) -> anyhow::Result<Option<Arc<Counters>>> {
     if !options.nova.notify_nova {
@@ -171,7 +190,8 @@ fn clouds_yaml(url: &str, token: &Secret, storage: &Storage) -> String {
         "# For ~/.config/openstack/clouds.yaml; then: openstack --os-cloud nucleon network list\n\
          # The token is in {} too, for you alone.\n\
          clouds:\n  nucleon:\n    auth_type: admin_token\n    auth:\n      endpoint: {url}\n      \
-         token: {}\n",
+         token: {}\n    identity_api_version: \"3\"\n    \
+         identity_endpoint_override: {url}/v3\n",
         storage.admin_token_path().display(),
         token.expose_secret(),
     )

@@ -196,8 +196,7 @@ impl Batch {
         }
         let work = Arc::clone(&self.work);
         let replica = work.nb.read()?;
-        let is_fresh =
-            |unit: &Loaded| Observed::of(unit.dirty.mark, &replica) == unit.observed;
+        let is_fresh = |unit: &Loaded| Observed::of(unit.dirty.mark, &replica) == unit.observed;
         let (group, stale): (Vec<_>, Vec<_>) = group.into_iter().partition(is_fresh);
         stale.into_iter().for_each(|unit| self.conflict(unit));
         let units: Vec<(Mark, &Wants)> =

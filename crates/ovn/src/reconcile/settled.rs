@@ -123,8 +123,7 @@ mod tests {
     fn settled(connected: bool) -> (Settled, Committed) {
         let (_, status) = watch::channel(Status { connected, ..Status::default() });
         let marks: Vec<Mark> = (1..3).map(|kind| Mark { kind, id: Id::random() }).collect();
-        let committed =
-            Committed { marks: marks.into(), token: 7, at: std::time::Instant::now() };
+        let committed = Committed { marks: marks.into(), token: 7, at: std::time::Instant::now() };
         (Settled::new(status, Duration::from_millis(500)), committed)
     }
 

@@ -150,9 +150,8 @@ fn suspects(changes: &[Change], replica: &Replica) -> BTreeSet<Mark> {
             ours.extend(unit);
             continue;
         }
-        let is_same = |name: &str| {
-            column(change.old.as_ref(), name) == column(change.new.as_ref(), name)
-        };
+        let is_same =
+            |name: &str| column(change.old.as_ref(), name) == column(change.new.as_ref(), name);
         let mut is_own = change.old.is_none() || change.new.is_none();
         for (name, _) in row.iter().filter(|(name, _)| !is_same(name)) {
             match table.members(name) {
@@ -230,11 +229,8 @@ fn auditor(work: &Work) -> Option<Audit> {
 
 /// Marks what was found and is not known yet; how many units.
 async fn mark(work: &Work, findings: Vec<Finding>) -> Result<u64> {
-    let new: Vec<Mark> = findings
-        .iter()
-        .filter(|finding| !finding.is_marked)
-        .map(|finding| finding.mark)
-        .collect();
+    let new: Vec<Mark> =
+        findings.iter().filter(|finding| !finding.is_marked).map(|finding| finding.mark).collect();
     if new.is_empty() {
         return Ok(0);
     }

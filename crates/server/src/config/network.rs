@@ -198,6 +198,7 @@ impl NetworkOptions {
                 .collect::<BTreeMap<_, _>>(),
             geneve_max_header_size: self.geneve_max_header_size,
             vlan_transparent: self.vlan_transparent,
+            metadata_ports: defaults.metadata_ports,
             dns_domain: self.dns_domain.clone(),
             default_availability_zones: self.default_availability_zones.clone(),
             quotas,
