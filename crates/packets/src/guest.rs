@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::namespace::Namespace;
 use crate::patience::within;
@@ -97,13 +97,17 @@ impl Guest {
         within(bound, &what, || self.reaches(address).then_some(())).1
     }
 
-    /// Pings until there is no echo any more, and says how long that took.
+    /// Pings until there is no echo any more, and says when the first was sent that got none.
     ///
     /// # Panics
     /// If there still is one after this time.
     pub fn wait_to_lose(&self, address: IpAddr, bound: Duration) -> Duration {
-        let what = format!("silence of {address}");
-        within(bound, &what, || (!self.reaches(address)).then_some(())).1
+        let began = Instant::now();
+        let ask = || {
+            let sent = began.elapsed();
+            (!self.reaches(address)).then_some(sent)
+        };
+        within(bound, &format!("silence of {address}"), ask).0
     }
 
     /// Listens for connections, which the kernel takes even if nobody accepts them.

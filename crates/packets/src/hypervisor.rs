@@ -88,7 +88,11 @@ impl Hypervisor {
     /// # Panics
     /// If it is not running.
     pub fn stop_controller(&mut self) {
-        self.controller.take().unwrap().terminate();
+        let controller = self.controller.take().unwrap();
+        // A signal would end it too, but not make it tidy up.
+        let control = format!("ovn-controller.{}.ctl", controller.id());
+        run(&["ovn-appctl", "-t", &path(&self.directory, &control), "exit"]);
+        controller.wait();
     }
 
     /// Kills `ovn-controller`; its chassis stays in Southbound and says nothing any more.

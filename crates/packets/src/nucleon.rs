@@ -19,6 +19,9 @@ pub const DOMAIN: &str = "cloud.test";
 /// The project of every caller.
 const PROJECT: &str = "packets";
 
+/// What every caller may: what an administrator may, and what Nova may.
+const ROLES: &str = "admin,service";
+
 /// The server, running. Killed when it is dropped.
 #[derive(Debug)]
 pub struct Nucleon {
@@ -218,7 +221,7 @@ impl Client {
         write!(
             stream,
             "{method} /v2.0/{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
-             X-Project-Id: {PROJECT}\r\nX-User-Id: {PROJECT}\r\nX-Roles: admin\r\n\
+             X-Project-Id: {PROJECT}\r\nX-User-Id: {PROJECT}\r\nX-Roles: {ROLES}\r\n\
              Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
         )?;
         let mut reply = Vec::new();

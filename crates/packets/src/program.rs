@@ -73,12 +73,11 @@ impl Program {
         }
     }
 
-    /// Asks it to end and waits until it has.
+    /// Waits until it has ended by itself.
     ///
     /// # Panics
     /// If it does not.
-    pub fn terminate(mut self) {
-        run(&["kill", &self.id().to_string()]);
+    pub fn wait(mut self) {
         until(&format!("end of {}", self.name), || self.child.try_wait().unwrap());
     }
 

@@ -1,6 +1,7 @@
 //! A cloud for one test: the laboratory, the server attached to it, and what one asks of both.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use packets::guest::Guest;
@@ -80,6 +81,7 @@ impl Cloud {
             "network_id": network,
             "binding:host_id": self.lab.hypervisors[hypervisor].name,
             "device_owner": "compute:nova",
+            "device_id": "9d8b5e5c-6a39-4d5d-bd4e-2e1bcb0c4a01",
         });
         let port = self.client().create("port", merged(body, more));
         let ips = port["fixed_ips"].as_array().unwrap().iter();
@@ -141,4 +143,13 @@ fn merged(mut body: Json, more: Json) -> Json {
     let Json::Object(more) = more else { panic!("{more} is no object") };
     body.as_object_mut().unwrap().extend(more);
     body
+}
+
+/// Tells threads to stop when the test goes on without them, or fails.
+pub struct Stop<'a>(pub &'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }

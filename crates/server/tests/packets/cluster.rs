@@ -11,7 +11,7 @@ use packets::nucleon::Client;
 use packets::patience::{until, within};
 use serde_json::json;
 
-use crate::cloud::{Cloud, WHILE};
+use crate::cloud::{Cloud, Stop, WHILE};
 
 /// Callers at once.
 const CALLERS: usize = 4;
@@ -62,6 +62,7 @@ fn leaders_die_in_turn_under_load_and_nothing_is_lost() {
     let done: Vec<Done> = thread::scope(|scope| {
         let callers: Vec<_> =
             (0..CALLERS).map(|_| scope.spawn(|| load(client, &network, &stop))).collect();
+        let stopping = Stop(&stop);
         for _ in 0..2 {
             // The servers are started here: they live as long as the thread that starts them.
             let central = &mut cloud.lab.central;
@@ -72,7 +73,7 @@ fn leaders_die_in_turn_under_load_and_nothing_is_lost() {
                 database.restart(leader);
             }
         }
-        stop.store(true, Ordering::Relaxed);
+        drop(stopping);
         callers.into_iter().map(|it| it.join().unwrap()).collect()
     });
 

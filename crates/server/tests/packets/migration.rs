@@ -10,7 +10,7 @@ use packets::nucleon::Client;
 use packets::patience::until;
 use serde_json::{Value as Json, json};
 
-use crate::cloud::{Cloud, MOMENT, WHILE};
+use crate::cloud::{Cloud, MOMENT, Stop, WHILE};
 
 /// Looks at the bindings until it is told to stop: how often there was not exactly one in use.
 fn watch(client: Client, port: &str, done: &AtomicBool) -> (usize, usize) {
@@ -40,6 +40,7 @@ fn a_port_moves_between_hypervisors_and_few_pings_are_lost() {
 
     let (client, id, done) = (cloud.client(), &moving.id, AtomicBool::new(false));
     let (accounts, (looks, wrong)) = thread::scope(|scope| {
+        let stop = Stop(&done);
         let watched = scope.spawn(|| watch(client, id, &done));
         let pings = [near.ping(there), far.ping(there)];
         pings.iter().for_each(|it| _ = it.wait_for_echoes(10));
@@ -48,6 +49,9 @@ fn a_port_moves_between_hypervisors_and_few_pings_are_lost() {
             client.create_in(&format!("ports/{id}/bindings"), "binding", json!({"host": "hv2"}));
         assert_eq!(binding["status"], "INACTIVE");
         assert_eq!(binding["vif_type"], "ovs");
+        // Where the guest is going is said by Nova, in the profile of the binding in use.
+        let profile = json!({"binding:profile": {"migrating_to": "hv2"}});
+        client.update("port", id, profile);
         let both = || {
             let options = cloud.lab.central.nbctl(&format!("lsp-get-options {id}"));
             (options.contains("hv1,hv2")).then_some(())
@@ -69,7 +73,7 @@ fn a_port_moves_between_hypervisors_and_few_pings_are_lost() {
         cloud.lab.central.settle();
         pings.iter().for_each(|it| _ = it.wait_for_echoes(10));
         let accounts = pings.map(packets::pings::Pings::stop);
-        done.store(true, Ordering::Relaxed);
+        drop(stop);
         (accounts, watched.join().unwrap())
     });
     for (account, from) in accounts.into_iter().zip(["the old", "the new"]) {

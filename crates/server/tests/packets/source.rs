@@ -9,7 +9,8 @@ use serde_json::json;
 use crate::cloud::{Cloud, MOMENT, Port, WHILE};
 
 const FOREIGN: &str = "10.1.0.77";
-const FOREIGN_MAC: &str = "fa:16:3e:77:77:77";
+/// Of those that VRRP shares: no others may be in a pair with a port's own address.
+const FOREIGN_MAC: &str = "00:00:5e:00:01:07";
 
 /// Two guests of which the second answers everybody, and their ports.
 fn pair(cloud: &Cloud) -> ((Port, Guest), (Port, Guest)) {
