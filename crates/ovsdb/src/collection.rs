@@ -1,6 +1,7 @@
-//! The sets and maps of columns: sorted, compact, and equal when their members are. A set of one, by
-//! far the most frequent, needs no memory of its own beside its atom's; others are one slice.
+//! The sets and maps of columns: sorted, compact, and equal when their members are. A set of one,
+//! by far the most frequent, needs no memory of its own beside its atom's; others are one slice.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use crate::value::Atom;
@@ -83,6 +84,17 @@ impl Set {
         *self = Self::from_sorted(members);
     }
 
+    /// The members of only one of both. Costs one walk over both.
+    #[must_use]
+    pub fn symmetric_difference(&self, other: &Self) -> Self {
+        let mut members = Vec::with_capacity(self.len() + other.len());
+        walk(self.as_slice(), other.as_slice(), Atom::cmp, |left, right| match (left, right) {
+            (Some(one), None) | (None, Some(one)) => members.push(one.clone()),
+            _ => {}
+        });
+        Self::from_sorted(members)
+    }
+
     fn into_vec(self) -> Vec<Atom> {
         match self.0 {
             Members::One(one) => Vec::from(one),
@@ -134,6 +146,31 @@ impl<'a> IntoIterator for &'a Set {
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
+    }
+}
+
+/// Visits the members of two sorted slices in order, equal ones together.
+pub(crate) fn walk<'a, T>(
+    mut left: &'a [T],
+    mut right: &'a [T],
+    order: impl Fn(&T, &T) -> Ordering,
+    mut visit: impl FnMut(Option<&'a T>, Option<&'a T>),
+) {
+    loop {
+        let next = match (left.first(), right.first()) {
+            (None, None) => return,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(a), Some(b)) => order(a, b),
+        };
+        let take = |from: &mut &'a [T], taken: bool| {
+            let (first, rest) = from.split_first().filter(|_| taken)?;
+            *from = rest;
+            Some(first)
+        };
+        let from_left = take(&mut left, next.is_le());
+        let from_right = take(&mut right, next.is_ge());
+        visit(from_left, from_right);
     }
 }
 
@@ -219,7 +256,21 @@ impl Map {
         self.0 = pairs.into_boxed_slice();
     }
 
-    fn find(&self, order: impl Fn(&Atom) -> std::cmp::Ordering) -> Option<&Atom> {
+    /// The map after a difference: a pair that is the same in both goes, any other of the
+    /// difference is put in. Costs one walk over both.
+    #[must_use]
+    pub fn patched(&self, difference: &Self) -> Self {
+        let mut pairs = Vec::with_capacity(self.len() + difference.len());
+        let order = |left: &(Atom, Atom), right: &(Atom, Atom)| left.0.cmp(&right.0);
+        walk(&self.0, &difference.0, order, |left, right| match (left, right) {
+            (Some(old), Some(new)) if old.1 == new.1 => {}
+            (_, Some(pair)) | (Some(pair), None) => pairs.push(pair.clone()),
+            (None, None) => {}
+        });
+        Self(pairs.into_boxed_slice())
+    }
+
+    fn find(&self, order: impl Fn(&Atom) -> Ordering) -> Option<&Atom> {
         let at = self.0.binary_search_by(|(member, _)| order(member)).ok()?;
         self.0.get(at).map(|(_, value)| value)
     }
@@ -266,13 +317,13 @@ impl PartialEq for Set {
 impl Eq for Set {}
 
 impl PartialOrd for Set {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
 impl Ord for Set {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+    fn cmp(&self, other: &Self) -> Ordering {
         self.as_slice().cmp(other.as_slice())
     }
 }
@@ -303,7 +354,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_set_behaves_as_a_tree_does(steps in prop::collection::vec((any::<bool>(), 0_i64..6), 0..40)) {
+        fn a_set_behaves_as_a_tree_does(
+            steps in prop::collection::vec((any::<bool>(), 0_i64..6), 0..40),
+        ) {
             let (mut set, mut tree) = (Set::new(), BTreeSet::new());
             for (add, number) in steps {
                 let atom = Atom::Integer(number);
@@ -317,6 +370,16 @@ mod tests {
         }
 
         #[test]
+        fn what_differs_is_in_one_of_both(
+            left in prop::collection::btree_set(0_i64..9, 0..9),
+            right in prop::collection::btree_set(0_i64..9, 0..9),
+        ) {
+            let set = |numbers: &BTreeSet<i64>| numbers.iter().copied().map(Atom::from).collect();
+            let (one, other): (Set, Set) = (set(&left), set(&right));
+            prop_assert_eq!(one.symmetric_difference(&other), set(&(&left ^ &right)));
+        }
+
+        #[test]
         fn a_map_behaves_as_a_tree_does(
             steps in prop::collection::vec((any::<bool>(), 0_i64..6, 0_i64..3), 0..40),
         ) {
@@ -324,12 +387,23 @@ mod tests {
             for (add, key, value) in steps {
                 let (key, value) = (Atom::Integer(key), Atom::Integer(value));
                 if add {
-                    prop_assert_eq!(map.insert(key.clone(), value.clone()), tree.insert(key, value));
+                    let before = map.insert(key.clone(), value.clone());
+                    prop_assert_eq!(before, tree.insert(key, value));
                 } else {
                     prop_assert_eq!(map.remove(&key), tree.remove(&key));
                 }
                 prop_assert!(map.iter().eq(tree.iter()));
             }
+            let other: Map = map.iter().take(2).map(|(k, _)| (k.clone(), Atom::from(1))).collect();
+            let mut patched = tree.clone();
+            for (key, value) in &tree {
+                match other.get(key) {
+                    Some(new) if new == value => drop(patched.remove(key)),
+                    Some(new) => drop(patched.insert(key.clone(), new.clone())),
+                    None => {}
+                }
+            }
+            prop_assert!(map.patched(&other).iter().eq(patched.iter()));
             let pairs: Vec<_> = tree.clone().into_iter().rev().collect();
             prop_assert_eq!(pairs.into_iter().collect::<Map>(), map);
         }

@@ -108,7 +108,8 @@ impl Connection {
         self.intake.layout = Some(layout);
     }
 
-    /// Sends a request; the `id` that its reply will have. What cannot be sent shows when receiving.
+    /// Sends a request; the `id` that its reply will have. What cannot be sent shows when
+    /// receiving.
     pub fn request(&mut self, method: &str, params: &Json) -> u64 {
         let id = self.next_id();
         self.send(rpc::request(id, method, params));

@@ -1,6 +1,6 @@
-//! Cuts the stream of bytes into messages, and the rows of a monitor's messages out of them, so that
-//! no more than one row's text is ever held while half a million of them come in one message. The
-//! bytes are looked at once, however they are portioned. Not here: what the texts mean (`rpc`,
+//! Cuts the stream of bytes into messages, and the rows of a monitor's messages out of them, so
+//! that no more than one row's text is ever held while half a million of them come in one message.
+//! The bytes are looked at once, however they are portioned. Not here: what the texts mean (`rpc`,
 //! `layout`); that they are sound JSON otherwise is found when they are read.
 
 /// How large a stream's parts may grow.

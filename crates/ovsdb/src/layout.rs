@@ -19,8 +19,8 @@ pub struct Monitored {
     pub table: &'static str,
     /// The columns; those that the server lacks are left out.
     pub columns: &'static [&'static str],
-    /// Rows that fulfil any of these; all rows when there are none. A server so old that it knows no
-    /// `monitor_cond` (before 2016) sends all rows nevertheless.
+    /// Rows that fulfil any of these; all rows when there are none. A server so old that it knows
+    /// no `monitor_cond` (before 2016) sends all rows nevertheless.
     pub condition: Vec<Condition>,
 }
 

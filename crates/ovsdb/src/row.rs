@@ -3,7 +3,6 @@
 
 use std::sync::{Arc, LazyLock};
 
-use crate::collection::{Map, Set};
 use crate::schema::Column;
 use crate::value::Datum;
 
@@ -93,16 +92,17 @@ impl Row {
 
     /// The row after `update2`'s difference: of a column of several, the members and pairs that
     /// came or went; of any other, the new value.
-    pub(crate) fn changed(&self, differences: Vec<(usize, Datum)>) -> Self {
-        let mut row = self.clone();
-        for (position, difference) in differences {
+    pub(crate) fn changed(&self, mut differences: Vec<(usize, Datum)>) -> Self {
+        let mut cell = |(position, old): (usize, &Datum)| {
+            let at = differences.iter().position(|(changed, _)| *changed == position);
+            let Some((_, difference)) = at.map(|at| differences.swap_remove(at)) else {
+                return old.clone();
+            };
             let several = self.columns.at(position).is_some_and(|column| column.max != Some(1));
-            if let Some(cell) = row.cells.get_mut(position) {
-                let old = std::mem::replace(cell, Datum::none());
-                *cell = if several { differ(old, difference) } else { difference };
-            }
-        }
-        row
+            if several { differ(old, difference) } else { difference }
+        };
+        let cells = self.cells.iter().enumerate().map(&mut cell).collect();
+        Self { columns: Arc::clone(&self.columns), cells }
     }
 }
 
@@ -130,23 +130,12 @@ impl std::fmt::Debug for Row {
 
 /// Members of only one of two sets; a pair that is the same in both goes, any other in `difference`
 /// is put in.
-fn differ(old: Datum, difference: Datum) -> Datum {
+fn differ(old: &Datum, difference: Datum) -> Datum {
     match (old, difference) {
         (Datum::Set(old), Datum::Set(difference)) => {
-            let fresh: Set =
-                difference.iter().filter(|atom| !old.contains(atom)).cloned().collect();
-            let kept = old.into_iter().filter(|atom| !difference.contains(atom));
-            Datum::Set(kept.chain(fresh).collect())
+            Datum::Set(old.symmetric_difference(&difference))
         }
-        (Datum::Map(old), Datum::Map(difference)) => {
-            let fresh: Map = difference
-                .iter()
-                .filter(|(key, value)| old.get(key) != Some(value))
-                .map(|(key, value)| (key.clone(), value.clone()))
-                .collect();
-            let kept = old.into_iter().filter(|(key, _)| !difference.contains_key(key));
-            Datum::Map(kept.chain(fresh).collect())
-        }
+        (Datum::Map(old), Datum::Map(difference)) => Datum::Map(old.patched(&difference)),
         (_, difference) => difference,
     }
 }

@@ -1,5 +1,5 @@
-//! Clusters: the leader is found and followed when it changes, an interrupted client goes on from the
-//! transaction it saw last, and what was acknowledged is never lost.
+//! Clusters: the leader is found and followed when it changes, an interrupted client goes on from
+//! the transaction it saw last, and what was acknowledged is never lost.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

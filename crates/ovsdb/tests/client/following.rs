@@ -1,5 +1,5 @@
-//! What is followed, and that it stays so: over broken connections, restarts, and a server that goes
-//! back to an older state.
+//! What is followed, and that it stays so: over broken connections, restarts, and a server that
+//! goes back to an older state.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -72,8 +72,8 @@ both! {
             } else {
                 model.insert(key, step.to_string());
             }
-            let ports: Vec<Uuid> =
-                (0..5).filter(|bit| step >> bit & 1 == 1).map(|bit| Uuid::from_u128(100 + bit)).collect();
+            let bits = (0..5).filter(|bit| step >> bit & 1 == 1);
+            let ports: Vec<Uuid> = bits.map(|bit| Uuid::from_u128(100 + bit)).collect();
             let mut transaction = Transaction::new();
             for port in &ports {
                 if client.read().unwrap().row("Logical_Switch_Port", *port).is_none() {
@@ -90,7 +90,8 @@ both! {
             assert_eq!(*row.get("external_ids"), ids);
             assert_eq!(*row.get("ports"), Datum::set(ports.clone()));
             // A port that nobody refers to is gone by the schema.
-            let followed: Vec<Uuid> = replica.rows("Logical_Switch_Port").map(|(at, _)| at).collect();
+            let followed = replica.rows("Logical_Switch_Port");
+            let followed: Vec<Uuid> = followed.map(|(at, _)| at).collect();
             assert_eq!(followed, ports);
             for port in ports {
                 assert_eq!(replica.referrers("Logical_Switch", "ports", port).count(), 1);
@@ -220,6 +221,22 @@ both! {
         assert_eq!(names(&client), ["s1", "s2"]);
     }
 
+    async fn a_server_that_was_set_back_is_followed_back(house: House) {
+        let client = house.client(TABLES).await;
+        insert(&client, 1).await;
+        let backup = house.backup();
+        insert(&client, 2).await;
+        let mut change = Transaction::new();
+        change.update("Logical_Switch", Uuid::from_u128(1), [("name", Datum::one("later"))]);
+        client.transact(&change).await.unwrap();
+        assert_eq!(names(&client), ["later", "s2"]);
+        house.restore(backup);
+        until("the older state is seen", || names(&client) == ["s1"]).await;
+        soon("the client connects", client.connected()).await;
+        insert(&client, 2).await;
+        assert_eq!(names(&client), ["s1", "s2"]);
+    }
+
     async fn a_reload_is_never_seen_half_done(house: House) {
         let client = house.client(TABLES).await;
         let mut transaction = Transaction::new();
@@ -259,7 +276,8 @@ both! {
             let client = client.clone();
             tasks.spawn(async move {
                 insert(&client, number).await;
-                assert!(client.read().unwrap().row("Logical_Switch", Uuid::from_u128(number)).is_some());
+                let row = Uuid::from_u128(number);
+                assert!(client.read().unwrap().row("Logical_Switch", row).is_some());
             });
         }
         while let Some(end) = soon("all end", tasks.join_next()).await {
@@ -278,7 +296,8 @@ both! {
     }
 
     async fn a_database_that_is_not_there_is_named(house: House) {
-        let client = Client::start(Options { database: "Nonesuch".to_owned(), ..house.options(&[]) });
+        let database = "Nonesuch".to_owned();
+        let client = Client::start(Options { database, ..house.options(&[]) });
         let mut status = client.status();
         let why = soon("a reason", status.wait_for(|now| now.why.is_some())).await.unwrap();
         assert!(why.why.as_ref().unwrap().contains("no database Nonesuch"), "{why:?}");

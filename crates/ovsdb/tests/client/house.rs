@@ -1,6 +1,6 @@
-//! Servers for the client: the real `ovsdb-server` on a socket in a directory of its own, and the one
-//! in the process. A behaviour that is written in `both!` is asked of each. (The servers are held
-//! against each other without a client in `tests/transactions.rs` and its neighbours.)
+//! Servers for the client: the real `ovsdb-server` on a socket in a directory of its own, and the
+//! one in the process. A behaviour that is written in `both!` is asked of each. (The servers are
+//! held against each other without a client in `tests/server`.)
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -33,6 +33,13 @@ impl Drop for Process {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// What a server had at some time.
+pub enum Backup {
+    Real(Vec<u8>),
+    #[cfg(feature = "server")]
+    InProcess(ovsdb::server::Backup),
 }
 
 impl House {
@@ -94,6 +101,32 @@ impl House {
             #[cfg(feature = "server")]
             Self::InProcess(server) => server.open(),
         }
+    }
+
+    /// What the server has now.
+    pub fn backup(&self) -> Backup {
+        match self {
+            Self::Real { directory, .. } => {
+                Backup::Real(std::fs::read(directory.path().join("db")).unwrap())
+            }
+            #[cfg(feature = "server")]
+            Self::InProcess(server) => Backup::InProcess(server.backup("OVN_Northbound").unwrap()),
+        }
+    }
+
+    /// The server restarts with what it had then.
+    pub fn restore(&mut self, backup: Backup) {
+        self.down();
+        match (&self, backup) {
+            (Self::Real { directory, .. }, Backup::Real(bytes)) => {
+                std::fs::write(directory.path().join("db"), bytes).unwrap();
+            }
+            #[cfg(feature = "server")]
+            (Self::InProcess(server), Backup::InProcess(backup)) => server.restore(&backup),
+            #[cfg(feature = "server")]
+            _ => panic!("a backup of another server"),
+        }
+        self.up();
     }
 
     /// All connections break; the server stays.

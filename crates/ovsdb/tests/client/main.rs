@@ -1,5 +1,5 @@
-//! The client against servers: what a transaction may say and what becomes of it, what is followed and
-//! through what it stays so, locks, clusters, TLS.
+//! The client against servers: what a transaction may say and what becomes of it, what is followed
+//! and through what it stays so, locks, clusters, TLS.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 

@@ -42,15 +42,17 @@ both! {
     async fn every_operation_has_its_outcome(house: House) {
         let client = house.client(SWITCHES).await;
         let (switch, port) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let pair = Datum::map([("a", "b")]);
+        let called = [Condition::equal("name", Datum::one("s"))];
         let mut transaction = Transaction::new();
         transaction
             .insert("Logical_Switch", switch, [("ports", Datum::one(port))])
             .insert("Logical_Switch_Port", port, named("p"))
             .update("Logical_Switch", switch, named("s"))
-            .mutate("Logical_Switch", switch, "external_ids", Mutator::Insert, Datum::map([("a", "b")]))
+            .mutate("Logical_Switch", switch, "external_ids", Mutator::Insert, pair)
             .wait("Logical_Switch", switch, &named("s"), Until::Is, 0)
             .comment("a test")
-            .select("Logical_Switch", &[Condition::equal("name", Datum::one("s"))], &["name", "ports"])
+            .select("Logical_Switch", &called, &["name", "ports"])
             .update("Logical_Switch", Uuid::from_u128(9), named("nobody"));
         let outcomes = client.transact(&transaction).await.unwrap();
         let found = vec![
@@ -86,7 +88,8 @@ both! {
             reason(client.transact(&transaction).await.unwrap_err())
         };
         let fresh = Uuid::from_u128(2);
-        let nowhere = Datum::one(Uuid::from_u128(404));
+        let nowhere = [("ports", Datum::one(Uuid::from_u128(404)))];
+        let unknown = [("nonesuch", Datum::none())];
         assert_eq!(
             refused(&|t| { t.insert("Logical_Switch", uuid, named("other")); }).await,
             (Some(1), Reason::DuplicateUuid)
@@ -96,7 +99,7 @@ both! {
             (Some(1), Reason::Constraint)
         );
         assert_eq!(
-            refused(&|t| { t.insert("Logical_Switch", fresh, [("ports", nowhere.clone())]); }).await,
+            refused(&|t| { t.insert("Logical_Switch", fresh, nowhere.clone()); }).await,
             (None, Reason::Referential)
         );
         assert_eq!(
@@ -107,7 +110,7 @@ both! {
             (None, Reason::Constraint)
         );
         assert_eq!(
-            refused(&|t| { t.insert("Logical_Switch", fresh, [("nonesuch", Datum::none())]); }).await,
+            refused(&|t| { t.insert("Logical_Switch", fresh, unknown.clone()); }).await,
             (Some(1), Reason::Syntax)
         );
         assert_eq!(
