@@ -173,6 +173,11 @@ def ports(cli):
     cli.same("the addresses in use are counted", usage.get("used_ips", 0) >= 4, True)
 
 
+def limits(cli):
+    rows = cli.run("quota show --network demo")
+    return {row.get("Resource"): row.get("Limit") for row in rows}
+
+
 def project(cli):
     azure = cli.run("network show azure")
     made = cli.run(f"network rbac create {azure.get('id')} --type network "
@@ -182,6 +187,14 @@ def project(cli):
     cli.same("and no longer", cli.run("network show azure").get("shared"), False)
     policies = cli.run("network rbac list")
     cli.same("entries of sharing", len(policies) >= 1, True)
+    cli.run("quota set demo --ports 7")
+    cli.same("the project's quota", limits(cli).get("ports"), 7)
+    cli.run("quota delete demo --network")
+    cli.same("the quota by default", limits(cli).get("ports"), 500)
+    lent = cli.run("network create lent --project demo")
+    listed = cli.run("network list --project demo")
+    cli.same("a project's own", [one["ID"] for one in listed], [lent.get("id")])
+    cli.run("network delete lent")
     cli.run("extension list --network")
     cli.run("network agent list")
     cli.run("availability zone list --network")

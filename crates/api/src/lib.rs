@@ -7,6 +7,7 @@ pub mod body;
 pub mod catalog;
 pub mod extension;
 pub mod operation;
+pub mod project;
 pub mod query;
 pub mod quotas;
 pub mod reply;

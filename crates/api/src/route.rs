@@ -25,6 +25,10 @@ pub enum Route {
     Bindings(&'static dyn Kind, String, Option<String>, bool),
     /// `/v2.0/quotas`, one project's, and what is asked of it.
     Quotas(Option<String>, Option<String>),
+    /// `/v3`: the version of the identity API.
+    Identity,
+    /// `/v3/projects` and one of them.
+    Projects(Option<String>),
     /// Nothing is there.
     Unknown,
 }
@@ -52,6 +56,9 @@ pub fn parse(path: &str) -> Route {
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     match parts.split_first() {
         Some((&"v2.0", rest)) => below(rest),
+        Some((&"v3", [])) => Route::Identity,
+        Some((&"v3", ["projects"])) => Route::Projects(None),
+        Some((&"v3", ["projects", id])) => Route::Projects(Some((*id).into())),
         _ => Route::Unknown,
     }
 }
@@ -107,6 +114,7 @@ pub fn label(route: &Route) -> &'static str {
         Route::Tags(..) => "tags",
         Route::Bindings(..) => "bindings",
         Route::Quotas(..) => "quotas",
+        Route::Identity | Route::Projects(_) => "projects",
         Route::Unknown => "unknown",
     }
 }

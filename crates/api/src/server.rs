@@ -15,7 +15,7 @@ use wire::fault::{self, Error, Result};
 use crate::operation::{self, Asked};
 use crate::reply::{self, Body, REQUEST_ID};
 use crate::route::{self, Route};
-use crate::{authority, bindings, body, catalog, query, quotas, tags};
+use crate::{authority, bindings, body, catalog, project, query, quotas, tags};
 
 /// What every request needs. One for the life of the process.
 pub struct Server {
@@ -63,11 +63,18 @@ impl Server {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let (parts, incoming) = request.into_parts();
-        let route = route::parse(parts.uri.path());
+        let mut route = route::parse(parts.uri.path());
+        let speaks_for_projects = matches!(self.identity, Identity::Token(_));
+        if matches!(route, Route::Identity | Route::Projects(_)) && !speaks_for_projects {
+            route = Route::Unknown;
+        }
         let label = Label(route::label(&route));
         let base = base_url(&parts.headers);
         if matches!(route, Route::Versions) {
             return labelled(catalog::versions(&base), label);
+        }
+        if matches!(route, Route::Identity) && parts.method == Method::GET {
+            return labelled(project::version(&base), label);
         }
         let caller = match self.identity.caller(&parts.headers).await {
             Ok(caller) => caller,
@@ -140,6 +147,8 @@ impl Server {
             Route::Bindings(kind, id, host, activate) => {
                 bindings::answer(asked, method, kind, &id, host, activate).await
             }
+            Route::Projects(None) if get => Ok(project::list(asked.ctx, &asked.pairs)),
+            Route::Projects(Some(id)) if get => project::show(asked.ctx, &id),
             Route::Quotas(project, what) => quotas::answer(asked, method, project, what).await,
             // PARITY: these answer as if nothing were there.
             Route::Collection(_) if put || delete => Err(nothing_at(path)),

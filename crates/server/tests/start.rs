@@ -51,6 +51,35 @@ fn the_first_start_makes_a_private_database_and_prints_how_to_use_it() {
 }
 
 #[test]
+fn the_built_in_tokens_answer_for_the_projects_that_clients_look_up() {
+    let home = tempfile::tempdir().unwrap();
+    let program = Program::start(home.path(), &[]);
+    let said = program.said();
+    let token = after(&said, "token: ");
+    assert_eq!(after(&said, "identity_endpoint_override: "), format!("{}/v3", program.url()));
+    let version = get(program.address(), "/v3");
+    assert!(version.status == 200 && version.body.contains("v3.14"), "{}", version.body);
+    for path in ["/v3/projects/demo", "/v3/projects?name=demo"] {
+        assert_eq!(get(program.address(), path).status, 401);
+        let answer = request(program.address(), path, &[("X-Auth-Token", token)]);
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        assert!(answer.body.contains(r#""id":"demo""#), "{path}: {}", answer.body);
+    }
+    let other = ["token", "create", "--project", "other", "--role", "member"];
+    let other = String::from_utf8(nucleon(home.path(), &other).stdout).unwrap();
+    let other = other.split_whitespace().find(|word| word.starts_with("nucleon-")).unwrap();
+    let see = |path: &str| request(program.address(), path, &[("X-Auth-Token", other)]);
+    assert_eq!(see("/v3/projects/other").status, 200);
+    assert_eq!(see("/v3/projects/demo").status, 404, "it is another's");
+    assert!(!see("/v3/projects?name=demo").body.contains("demo"));
+    program.stop();
+
+    let headers = Program::start(home.path(), &["--auth", "none"]);
+    assert_eq!(get(headers.address(), "/v3").status, 404, "another is asked for identities");
+    headers.stop();
+}
+
+#[test]
 fn the_log_holds_no_token_at_any_level() {
     let home = tempfile::tempdir().unwrap();
     let program = Program::start(home.path(), &["--log-level", "trace", "--log-requests"]);
