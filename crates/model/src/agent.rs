@@ -1,7 +1,9 @@
-//! Agents, as the data plane knows them. Nothing is stored: there are none without a data plane.
+//! Agents, as the data plane knows them. Nothing is stored here: there are none without a data
+//! plane, and what can be changed of them is changed there.
 
 use serde_json::Value as Json;
 use wire::attr::Resource;
+use wire::draft::Draft;
 use wire::fault::{self, Error};
 use wire::query::Query;
 use wire::resource;
@@ -45,6 +47,33 @@ impl Kind for Agents {
         fault::agent_not_found(id)
     }
 
+    /// PARITY: agents are as up as they are: they cannot be switched off. The reply names what was
+    /// asked and nothing else.
+    fn update<'a>(&'a self, call: &'a Call<'a>, old: &'a Row, ask: &'a Draft) -> Pending<'a, Row> {
+        Box::pin(async move {
+            if ask.asked(at::admin_state_up) == Some(false) {
+                return Err(fault::bad_agent(
+                    "'admin_state_up' of an agent must be true: agents of OVN cannot be disabled.",
+                ));
+            }
+            if let Some(description) = ask.asked(at::description) {
+                let description = description.map_or_else(String::new, |text| text.0);
+                call.backend.describe_agent(id(old), &description).await?;
+            }
+            let mut row = Row::empty(&TABLE);
+            for (attr, value) in ask.given() {
+                if let Some(index) = TABLE.position(attr.wire) {
+                    row.put(index, value.clone());
+                }
+            }
+            Ok(row)
+        })
+    }
+
+    fn delete<'a>(&'a self, call: &'a Call<'a>, old: &'a Row) -> Pending<'a, ()> {
+        call.backend.remove_agent(id(old))
+    }
+
     fn is_stored(&self) -> bool {
         false
     }
@@ -67,10 +96,15 @@ impl Kind for Agents {
     }
 }
 
+fn id(agent: &Row) -> &str {
+    agent.value(at::id.index).as_text().unwrap_or_default()
+}
+
+/// What the data plane does not say of an agent is not shown.
 fn row(table: &'static Resource, attributes: &serde_json::Map<String, Json>) -> Row {
     let mut row = Row::empty(table);
     for (index, attr) in table.attrs.iter().enumerate() {
-        row.put(index, attributes.get(attr.wire).cloned().map_or(Value::Null, Value::from));
+        row.put(index, attributes.get(attr.wire).cloned().map_or(Value::Missing, Value::from));
     }
     row
 }

@@ -44,7 +44,8 @@ impl Kind for AvailabilityZones {
             let rows = zones.iter().map(|name| {
                 let mut row = Row::empty(&TABLE);
                 row.set(at::name, name.as_str().into());
-                row.set(at::resource, "network".into());
+                // PARITY: zones are of gateways, so of routers, though networks name them too.
+                row.set(at::resource, "router".into());
                 row.set(at::state, "available".into());
                 row
             });

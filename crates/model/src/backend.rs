@@ -1,5 +1,16 @@
 //! What has to be asked of the data plane while answering a caller. Two real answers: OVN, and
-//! `none`, to which ports bind without being plugged in. No question does I/O.
+//! `none`, to which ports bind without being plugged in. No question does I/O; only what changes an
+//! agent does, since agents are stored in the data plane.
+
+use std::pin::Pin;
+
+use sql::Committed;
+use wire::fault;
+use wire::types::Id;
+use wire::types::profile::Dict;
+use wire::types::words::VnicType;
+
+use crate::kind::Pending;
 
 /// What a backend says about binding a port to a host.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,10 +26,14 @@ pub struct Plug {
 /// What binding depends on.
 #[derive(Clone, Debug)]
 pub struct PlugAsk<'a> {
+    /// The port.
+    pub port_id: Id,
     /// The host.
     pub host: &'a str,
     /// `binding:vnic_type`.
-    pub vnic_type: &'a str,
+    pub vnic_type: VnicType,
+    /// `binding:profile`.
+    pub profile: &'a Dict,
     /// The network's type of the segment.
     pub network_type: &'a str,
     /// Its physical network.
@@ -40,8 +55,24 @@ pub trait Backend: Send + Sync {
     fn reaches(&self, host: &str, physical_network: Option<&str>) -> bool;
     /// The agents.
     fn agents(&self) -> Vec<Agent>;
-    /// The names of the availability zones of networks.
+    /// The names of the availability zones that the data plane has.
     fn availability_zones(&self) -> Vec<String>;
+    /// Waits for a moment until the data plane shows what a commit has changed: a courtesy, never a
+    /// failure.
+    fn settled<'a>(
+        &'a self,
+        _committed: &'a Committed,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+        Box::pin(std::future::ready(()))
+    }
+    /// Describes an agent. Doing it again changes nothing.
+    fn describe_agent<'a>(&'a self, id: &'a str, _description: &'a str) -> Pending<'a, ()> {
+        Box::pin(async move { Err(fault::agent_not_found(id)) })
+    }
+    /// Forgets an agent, with what it said of its host. Doing it again changes nothing.
+    fn remove_agent<'a>(&'a self, id: &'a str) -> Pending<'a, ()> {
+        Box::pin(async move { Err(fault::agent_not_found(id)) })
+    }
 }
 
 /// No data plane: every host takes every port, nothing is plugged in.

@@ -5,7 +5,9 @@
 //! INACTIVE, is listed nowhere, and the next one that is made takes its place. How a port is plugged
 //! in is in `binding/plug.rs`, the ports of distributed routers in `binding/distributed.rs`.
 
+pub mod deferred;
 pub mod distributed;
+pub mod parent;
 pub mod plug;
 
 use serde_json::{Map, Value as Json};
@@ -263,7 +265,7 @@ pub async fn create(call: &Call<'_>, port: &Row, ask: &Draft) -> Result<Row> {
     if wish.host.is_empty() {
         return Err(fault::bad_request("'host' must be the name of a host, not ''."));
     }
-    let plugged = plug::plug(call, port.get(port::at::network_id), wish).await?;
+    let plugged = plug::plug(call, port.id(), port.get(port::at::network_id), wish).await?;
     refuse_failed(port.id(), &plugged)?;
     if is_vacant(call, port).await? {
         rebind(call, port.id(), "", &plugged);
@@ -302,12 +304,12 @@ pub async fn update(call: &Call<'_>, port: &Row, host: &str, ask: &Draft) -> Res
     if wish == old.wish && plug::is_bound(&old.vif_type) {
         return Ok(old.shown(port));
     }
-    let plugged = plug::plug(call, port.get(port::at::network_id), wish).await?;
+    let plugged = plug::plug(call, port.id(), port.get(port::at::network_id), wish).await?;
     refuse_failed(port.id(), &plugged)?;
     let exists = fault::port_binding_already_exists(port.id(), &plugged.wish.host);
     shift(call, (port.id(), host, old.status), &plugged, old.status).or("pk_port_bindings", exists);
     match old.status {
-        BindingStatus::Active => moved(call, port, &plugged)?,
+        BindingStatus::Active => drop(moved(call, port, &plugged)?),
         BindingStatus::Inactive => call.tx.mark(Unit::Port as i16, port.id()),
     }
     Ok(get(call, port.id(), &plugged.wish.host).await?.shown(port))
@@ -389,8 +391,9 @@ pub async fn activate(call: &Call<'_>, port: &Row, host: &str) -> Result<Row> {
     Ok(get(call, port.id(), host).await?.shown(port))
 }
 
-/// The active binding of a port moved: the port is DOWN until the data plane says otherwise.
-fn moved(call: &Call<'_>, port: &Row, plugged: &Plugged) -> Result<()> {
+/// The active binding of a port moved: the port is DOWN until the data plane says otherwise. As it is
+/// then.
+fn moved(call: &Call<'_>, port: &Row, plugged: &Plugged) -> Result<Row> {
     let mut new = port.clone();
     new.set(port::at::status, "DOWN".into());
     standard::changed(call, &mut new);
@@ -403,5 +406,5 @@ fn moved(call: &Call<'_>, port: &Row, plugged: &Plugged) -> Result<()> {
     if let Some(choice) = device {
         choice.conflicts(write, port.get(port::at::network_id));
     }
-    Ok(())
+    Ok(new)
 }

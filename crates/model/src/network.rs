@@ -169,6 +169,7 @@ impl Kind for Networks {
             if external {
                 rbac::entry(call, "network", &row, rbac::EXTERNAL).await?;
             }
+            port::metadata::create(call, row.id(), row.project_id()).await?;
             Ok(row)
         })
     }
@@ -217,12 +218,12 @@ impl Kind for Networks {
         })
     }
 
-    fn fill(&self, settings: &Settings, backend: &dyn Backend, rows: &mut [Row]) {
+    fn fill(&self, settings: &Settings, _backend: &dyn Backend, rows: &mut [Row]) {
         for row in rows {
             if !settings.vlan_transparent {
                 row.put(at::vlan_transparent.index, Value::Missing);
             }
-            fill(row, backend);
+            fill(row);
         }
     }
 
@@ -232,8 +233,10 @@ impl Kind for Networks {
 }
 
 /// One segment is shown in the `provider:` attributes, several in `segments`.
-fn fill(row: &mut Row, backend: &dyn Backend) {
-    let zones = backend.availability_zones().into_iter().map(Text).collect();
+fn fill(row: &mut Row) {
+    // A network is in the zones that were asked for it.
+    let zones = row.get(at::availability_zone_hints).0.into_iter().map(|zone| Text(zone.0));
+    let zones = zones.collect();
     row.set(at::availability_zones, zones);
     let segments = match row.value(at::segment_rows.index) {
         Value::Json(Json::Array(segments)) if segments.len() > 1 => segments.clone(),

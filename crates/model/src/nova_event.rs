@@ -113,10 +113,19 @@ pub async fn record(
 /// # Errors
 /// Those of the database.
 pub async fn updated(call: &Call<'_>, old: &Row, new: &Row) -> Result<()> {
-    if let Some(event) = Event::of_status(status(old), status(new)) {
-        happened(call, new, event).await?;
-    }
+    status_changed(call, old, new).await?;
     happened(call, new, Event::Changed).await
+}
+
+/// Records what it means that a port has another status, if it has.
+///
+/// # Errors
+/// Those of the database.
+pub async fn status_changed(call: &Call<'_>, old: &Row, new: &Row) -> Result<()> {
+    match Event::of_status(status(old), status(new)) {
+        Some(event) => happened(call, new, event).await,
+        None => Ok(()),
+    }
 }
 
 /// Records that a port is gone.

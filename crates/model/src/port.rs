@@ -8,8 +8,10 @@ pub mod create;
 pub mod dhcp;
 pub mod dns;
 pub mod mac;
+pub mod metadata;
 pub mod pairs;
 pub mod security;
+pub mod status;
 
 use serde_json::{Value as Json, json};
 use wire::attr::{Child, Column, Resource};

@@ -54,6 +54,8 @@ pub struct Settings {
     pub page_limit: u64,
     /// There is a Nova that is told what happens to the ports of its servers.
     pub notify_nova: bool,
+    /// Each network has a port for the metadata service.
+    pub metadata_ports: bool,
 }
 
 impl Default for Settings {
@@ -94,6 +96,7 @@ impl Default for Settings {
             bulk_limit: 1000,
             page_limit: 0,
             notify_nova: false,
+            metadata_ports: false,
         }
     }
 }

@@ -65,6 +65,20 @@ pub async fn insert(call: &Call<'_>, kind: &dyn Kind, row: &Row) -> Result<Write
     call.tx.insert(row)
 }
 
+/// As [`insert`], of what the server makes unasked: it counts, but no limit stops it.
+///
+/// # Errors
+/// Those of the database when they surface.
+pub fn insert_unasked(call: &Call<'_>, kind: &dyn Kind, row: &Row) -> Result<Write> {
+    if let Some(resource) = kind.quota() {
+        quota::count(call, resource, row.project_id(), 1);
+    }
+    if let Some(unit) = kind.unit() {
+        call.tx.mark(unit as i16, row.id());
+    }
+    call.tx.insert(row)
+}
+
 /// Stores a changed row, if nobody was quicker, and marks its unit.
 ///
 /// # Errors

@@ -13,6 +13,7 @@ use ovn::counters::Counters;
 use ovn::facts::{Facts, Options};
 use ovn::liveness::Liveness;
 use ovn::reconcile::Reconciler;
+use ovn::watch::Watch;
 use ovn::{known, owned, sb};
 use ovsdb::client::{self, Client};
 use sql::Db;
@@ -72,7 +73,12 @@ impl Plane {
     }
 
     /// Begins to keep it in line with what is stored, and to watch it.
-    pub fn keep(self, options: &OvnOptions, db: &Db) -> (Box<dyn Backend>, Counters) {
+    pub fn keep(
+        self,
+        options: &OvnOptions,
+        settings: &Settings,
+        db: &Db,
+    ) -> (Box<dyn Backend>, Counters) {
         let Self { nb, sb, facts } = self;
         let binding = Binding::default();
         let liveness = Liveness::new(nb.clone());
@@ -81,6 +87,9 @@ impl Plane {
         let reconciler = Reconciler::new(db.clone(), nb, facts, options.settings(), chance);
         let (settled, counters) = (reconciler.settled(), reconciler.counters());
         tokio::spawn(reconciler.run());
-        (Box::new(Ovn::new(sb, liveness, binding).settling(settled)), counters)
+        let ovn = Ovn::new(sb, liveness, binding).settling(settled);
+        let watch = Watch::new(db.clone(), Arc::new(settings.clone()), ovn.clone());
+        tokio::spawn(watch.run());
+        (Box::new(ovn), counters)
     }
 }

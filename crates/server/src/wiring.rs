@@ -157,7 +157,7 @@ fn backend(
         tokio::spawn(sweep::run(db.clone()));
         return (Box::new(NoBackend), None);
     };
-    let (backend, counters) = plane.keep(&options.ovn, db);
+    let (backend, counters) = plane.keep(&options.ovn, settings, db);
     (backend, Some(counters))
 }
 

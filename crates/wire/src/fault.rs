@@ -145,6 +145,7 @@ faults! {
     segment_in_use(segment_id, why) = 409 "SegmentInUse", "Segment {segment_id} is in use: {why}.";
     qos_policy_not_found(policy_id) = 404 "QosPolicyNotFound", "There is no QoS policy {policy_id} that this project can use.";
     availability_zone_not_found(availability_zone) = 404 "AvailabilityZoneNotFound", "There is no availability zone {availability_zone}.";
+    bad_agent(why) = 400 "BadRequest", "{why}";
     agent_not_found(id) = 404 "AgentNotFound", "There is no agent {id}.";
 
     // Ports and their bindings.

@@ -20,7 +20,7 @@ use crate::unit::Unit;
 pub async fn set(call: &Call<'_>, port: &Row, host: &str, router_id: &str) -> Result<()> {
     let wish =
         Wish { host: host.to_owned(), vnic_type: VnicType::Normal, profile: Dict::default() };
-    let plugged = plug::plug(call, port.get(port::at::network_id), wish).await?;
+    let plugged = plug::plug(call, port.id(), port.get(port::at::network_id), wish).await?;
     store(call, port.id(), router_id, &plugged);
     Ok(())
 }

@@ -9,7 +9,7 @@ use wire::types::profile::Dict;
 use wire::types::words::VnicType;
 use wire::value::Value;
 
-use crate::backend::PlugAsk;
+use crate::backend::{Plug, PlugAsk};
 use crate::kind::Call;
 
 /// `vif_type` of a binding without a host.
@@ -75,43 +75,73 @@ pub fn is_bound(vif_type: &str) -> bool {
     vif_type != UNBOUND && vif_type != FAILED
 }
 
-/// Asks the data plane. A port is plugged into the first segment of its network.
+/// A segment that a port may be plugged into.
+struct Segment {
+    id: Id,
+    network_type: String,
+    physical_network: Option<String>,
+}
+
+/// Asks the data plane. A port is plugged into the first segment of its network that its host
+/// reaches.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn plug(call: &Call<'_>, network_id: Id, wish: Wish) -> Result<Plugged> {
+pub async fn plug(call: &Call<'_>, port_id: Id, network_id: Id, wish: Wish) -> Result<Plugged> {
     if wish.host.is_empty() {
         return Ok(Plugged::nowhere(wish));
     }
-    let segments = call
-        .tx
-        .rows(
-            "SELECT id, network_type, physical_network FROM segments \
-             WHERE network_id = ? ORDER BY segment_index LIMIT 1",
-            &[Value::text(network_id.to_string())],
-        )
-        .await?;
-    let Some([id, network_type, physical_network]) = segments.first().map(Vec::as_slice) else {
-        return Ok(Plugged::nowhere(wish));
-    };
-    let plug = call.backend.plug(&PlugAsk {
-        host: &wish.host,
-        vnic_type: wish.vnic_type.as_str(),
-        network_type: network_type.as_text().unwrap_or_default(),
-        physical_network: physical_network.as_text(),
-    });
+    let mut last = None;
+    for segment in segments(call, network_id).await? {
+        let plug = call.backend.plug(&PlugAsk {
+            port_id,
+            host: &wish.host,
+            vnic_type: wish.vnic_type,
+            profile: &wish.profile,
+            network_type: &segment.network_type,
+            physical_network: segment.physical_network.as_deref(),
+        });
+        let bound = is_bound(plug.vif_type);
+        last = Some((plug, segment.id));
+        if bound {
+            break;
+        }
+    }
+    Ok(match last {
+        Some((plug, segment_id)) => plugged(wish, plug, segment_id),
+        None => Plugged::nowhere(wish),
+    })
+}
+
+fn plugged(wish: Wish, plug: Plug, segment_id: Id) -> Plugged {
     let bound = is_bound(plug.vif_type);
-    let segment = id.as_text().and_then(Id::read).filter(|_| bound);
     let mut vif_details = plug.vif_details;
     if bound {
         vif_details.insert(BOUND_DRIVERS.into(), serde_json::json!({"0": plug.driver}));
     }
-    Ok(Plugged {
-        wish,
-        vif_type: plug.vif_type.into(),
-        vif_details,
-        level: segment.map(|segment| (plug.driver, segment)),
-    })
+    let level = bound.then_some((plug.driver, segment_id));
+    Plugged { wish, vif_type: plug.vif_type.into(), vif_details, level }
+}
+
+/// The segments of a network, in their order.
+async fn segments(call: &Call<'_>, network_id: Id) -> Result<Vec<Segment>> {
+    let rows = call
+        .tx
+        .rows(
+            "SELECT id, network_type, physical_network FROM segments \
+             WHERE network_id = ? ORDER BY segment_index",
+            &[Value::text(network_id.to_string())],
+        )
+        .await?;
+    let read = |row: &Vec<Value>| match row.as_slice() {
+        [id, network_type, physical_network] => Some(Segment {
+            id: id.as_text().and_then(Id::read)?,
+            network_type: network_type.as_text()?.to_owned(),
+            physical_network: physical_network.as_text().map(str::to_owned),
+        }),
+        _ => None,
+    };
+    Ok(rows.iter().filter_map(read).collect())
 }
 
 /// Stores the levels of a binding.

@@ -103,7 +103,7 @@ async fn rebound(call: &Call<'_>, old: &Row, ask: &Draft) -> Result<Option<Plugg
     if wish == now && !failed {
         return Ok(None);
     }
-    plug::plug(call, old.get(at::network_id), wish).await.map(Some)
+    plug::plug(call, old.id(), old.get(at::network_id), wish).await.map(Some)
 }
 
 /// The MAC address that a request gives the port; `None`: it keeps its own.

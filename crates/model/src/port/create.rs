@@ -23,6 +23,18 @@ use crate::{network, standard, tag};
 /// `NetworkNotFound`, `MacAddressInUse`, those of addresses, security groups, quota and binding.
 pub async fn create(call: &Call<'_>, ask: &Draft) -> Result<Row> {
     refuse(ask)?;
+    make(call, ask, true).await
+}
+
+/// Makes a port that nobody asked for: whatever its project may still have, it is counted.
+///
+/// # Errors
+/// As of [`create`].
+pub async fn unasked(call: &Call<'_>, ask: &Draft) -> Result<Row> {
+    make(call, ask, false).await
+}
+
+async fn make(call: &Call<'_>, ask: &Draft, is_limited: bool) -> Result<Row> {
     let network_id = ask.or_default(at::network_id);
     let filtered = is_filtered(call, network_id).await?;
     let mut port = ask.complete();
@@ -31,7 +43,7 @@ pub async fn create(call: &Call<'_>, ask: &Draft) -> Result<Row> {
     port.set(at::revision_number, 1);
     port.set(at::status, "DOWN".into());
     security::decide(call, &mut port, ask, filtered).await?;
-    let plugged = plug::plug(call, network_id, wish(ask)).await?;
+    let plugged = plug::plug(call, port.id(), network_id, wish(ask)).await?;
     let mac = match plugged.device_mac() {
         Some(device) => mac::Choice::of(call, device),
         None => mac::Choice::of(call, ask.asked(at::mac_address).flatten()),
@@ -47,7 +59,11 @@ pub async fn create(call: &Call<'_>, ask: &Draft) -> Result<Row> {
     };
     let taken = ipam::choose(call, &seat, ask.asked(at::fixed_ips).as_deref()).await?;
     port.set(at::ip_allocation, taken.ip_allocation.into());
-    let write = standard::insert(call, &Ports, &port).await?;
+    let write = if is_limited {
+        standard::insert(call, &Ports, &port).await?
+    } else {
+        standard::insert_unasked(call, &Ports, &port)?
+    };
     mac.conflicts(write, network_id).or("fk_ports_network", fault::network_not_found(network_id));
     security::store(call, &port);
     tag::store(call, &port, &tag::of(&port));

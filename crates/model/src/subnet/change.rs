@@ -12,6 +12,7 @@ use super::check::Modes;
 use super::{Subnet, Subnets, at, check, place, pools};
 use crate::kind::Call;
 use crate::network::{self, Network};
+use crate::port::metadata;
 use crate::standard;
 use crate::unit::reads;
 
@@ -44,6 +45,9 @@ pub async fn update(call: &Call<'_>, old: &Row, ask: &Draft) -> Result<Row> {
     super::touch_network(call, have.network_id);
     standard::update(call, &Subnets, old, &row)?;
     reads::changed(call, old, &row).await?;
+    if new.enable_dhcp != have.enable_dhcp {
+        metadata::follow(call, have.network_id, have.id, new.enable_dhcp).await?;
+    }
     Ok(row)
 }
 

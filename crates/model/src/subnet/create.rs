@@ -16,6 +16,7 @@ use super::{Subnets, at, auto_address, check, place, pools};
 use crate::ipam::owner;
 use crate::kind::Call;
 use crate::network::{self, Network};
+use crate::port::metadata;
 use crate::standard;
 use crate::subnetpool::{self, Subnetpool, allocation};
 
@@ -90,6 +91,9 @@ pub async fn create(call: &Call<'_>, ask: &Draft) -> Result<Row> {
     store(call, &network, &row).await?;
     if wish.modes.auto_address() {
         auto_address::give(call, network.id, row.id()).await?;
+    }
+    if wish.enable_dhcp {
+        metadata::follow(call, network.id, row.id(), true).await?;
     }
     Ok(row)
 }
