@@ -284,7 +284,7 @@ pub async fn find(asked: &Asked<'_>, call: &Call<'_>, kind: &dyn Kind, id: &str)
 pub async fn list(asked: &Asked<'_>, kind: &'static dyn Kind) -> Result<Response<Body>> {
     let (table, world) = (kind.table(), &asked.server.world);
     let query = Query::parse(table, &asked.pairs, world.settings.page_limit)?;
-    if let Some(prepared) = kind.prepare(world, asked.ctx) {
+    if let Some(prepared) = kind.prepare(world, asked.ctx, &query) {
         prepared.await?;
     }
     if query.limit.is_some() || !kind.is_stored() {

@@ -124,7 +124,12 @@ pub trait Kind: Send + Sync {
 
     /// Before a collection is read: rows that come into being by being asked for (the default
     /// security group of a project).
-    fn prepare<'a>(&'a self, _world: &'a World, _ctx: &'a Ctx) -> Option<Pending<'a, ()>> {
+    fn prepare<'a>(
+        &'a self,
+        _world: &'a World,
+        _ctx: &'a Ctx,
+        _query: &'a Query,
+    ) -> Option<Pending<'a, ()>> {
         None
     }
 

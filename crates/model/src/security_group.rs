@@ -98,8 +98,13 @@ impl Kind for SecurityGroups {
         fault::security_group_not_found(id)
     }
 
-    fn prepare<'a>(&'a self, world: &'a World, ctx: &'a Ctx) -> Option<Pending<'a, ()>> {
-        prepare(world, ctx)
+    fn prepare<'a>(
+        &'a self,
+        world: &'a World,
+        ctx: &'a Ctx,
+        query: &'a Query,
+    ) -> Option<Pending<'a, ()>> {
+        prepare(world, ctx, query.first(at::project_id.index))
     }
 
     fn create<'a>(&'a self, call: &'a Call<'a>, ask: &'a Draft) -> Pending<'a, Row> {
@@ -180,9 +185,16 @@ fn complete_rules(group: &mut Row) {
     }
 }
 
-/// Before groups or rules are listed: the caller's project has its default group.
-pub fn prepare<'a>(world: &'a World, ctx: &'a Ctx) -> Option<Pending<'a, ()>> {
-    if ctx.project_id.is_empty() {
+/// Before groups or rules are listed: the caller's project has its default group, and so has the one
+/// that an administrator asks about.
+pub fn prepare<'a>(
+    world: &'a World,
+    ctx: &'a Ctx,
+    asked: Option<&'a Value>,
+) -> Option<Pending<'a, ()>> {
+    let other = asked.and_then(Value::as_text).filter(|_| ctx.is_admin);
+    let project_id = other.unwrap_or(&ctx.project_id);
+    if project_id.is_empty() {
         return None;
     }
     Some(Box::pin(async move {
@@ -190,7 +202,7 @@ pub fn prepare<'a>(world: &'a World, ctx: &'a Ctx) -> Option<Pending<'a, ()>> {
             .db
             .read(
                 ctx,
-                |tx| async move { find_default(&world.call(&tx, ctx), &ctx.project_id).await },
+                |tx| async move { find_default(&world.call(&tx, ctx), project_id).await },
             )
             .await?;
         if known.is_some() {
@@ -199,7 +211,7 @@ pub fn prepare<'a>(world: &'a World, ctx: &'a Ctx) -> Option<Pending<'a, ()>> {
         world
             .db
             .write(ctx, |tx| async move {
-                default_group(&world.call(&tx, ctx), &ctx.project_id).await.map(drop)
+                default_group(&world.call(&tx, ctx), project_id).await.map(drop)
             })
             .await
     }))

@@ -6,8 +6,10 @@ pub mod terms;
 use std::collections::BTreeSet;
 
 use wire::attr::Resource;
+use wire::ctx::Ctx;
 use wire::draft::Draft;
 use wire::fault::{self, Error, Result};
+use wire::query::Query;
 use wire::resource;
 use wire::row::Row;
 use wire::types::cidr::{Cidr, Prefix};
@@ -87,8 +89,13 @@ impl Kind for SecurityGroupRules {
         fault::security_group_rule_not_found(id)
     }
 
-    fn prepare<'a>(&'a self, world: &'a World, ctx: &'a wire::ctx::Ctx) -> Option<Pending<'a, ()>> {
-        security_group::prepare(world, ctx)
+    fn prepare<'a>(
+        &'a self,
+        world: &'a World,
+        ctx: &'a Ctx,
+        query: &'a Query,
+    ) -> Option<Pending<'a, ()>> {
+        security_group::prepare(world, ctx, query.first(at::project_id.index))
     }
 
     fn create<'a>(&'a self, call: &'a Call<'a>, ask: &'a Draft) -> Pending<'a, Row> {

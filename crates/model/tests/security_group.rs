@@ -12,6 +12,7 @@ use serde_json::{Value as Json, json};
 use wire::ctx::Ctx;
 use wire::draft::{Draft, Verb};
 use wire::fault::Result;
+use wire::query::Query;
 use wire::row::Row;
 use wire::types::Id;
 
@@ -95,7 +96,8 @@ async fn a_project_has_its_default_group_as_soon_as_it_lists() {
     let house = House::new().await;
     let alice = member(ALICE);
     for many in [GROUPS, RULES] {
-        kind(many).prepare(&house.world, &alice).unwrap().await.unwrap();
+        let all = Query::default();
+        kind(many).prepare(&house.world, &alice, &all).unwrap().await.unwrap();
     }
     assert_eq!(default_groups(&house, ALICE).await, 1);
     let group = house.find(GROUPS, default_of(&house, ALICE).await).await.unwrap();
@@ -118,6 +120,21 @@ async fn a_project_has_its_default_group_as_soon_as_it_lists() {
     }
     assert_eq!(used(&house, "security_group", ALICE).await, 1);
     assert_eq!(used(&house, "security_group_rule", ALICE).await, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_project_that_an_administrator_asks_about_has_its_default_group() {
+    let house = House::new().await;
+    for (many, project) in [(GROUPS, "first"), (RULES, "second")] {
+        let table = kind(many).table();
+        let pairs = [("project_id".to_owned(), project.to_owned())];
+        let query = Query::parse(table, &pairs, 1000).unwrap();
+        for (who, there) in [(member(ALICE), 0), (admin(ALICE), 1)] {
+            kind(many).prepare(&house.world, &who, &query).unwrap().await.unwrap();
+            assert_eq!(default_groups(&house, project).await, there, "{many}");
+        }
+    }
+    assert_eq!(default_groups(&house, ALICE).await, 1, "the member's own");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -86,6 +86,15 @@ impl Query {
         Ok(query)
     }
 
+    /// The first value that the attribute at this position is asked for by.
+    #[must_use]
+    pub fn first(&self, position: usize) -> Option<&Value> {
+        self.filters.iter().find_map(|filter| match filter {
+            Filter::In { attr, values } if *attr == position => values.first(),
+            _ => None,
+        })
+    }
+
     fn page(
         &mut self,
         table: &'static Resource,

@@ -69,7 +69,8 @@ async fn body(server: &TestServer, who: &Who, reference: &Reference, target: &st
         body["network_id"] = own("networks", "network", json!({})).await.into();
     }
     if reference.one == "subnet" && reference.attribute == "network_id" {
-        let cidr = format!("172.{}.0.0/24", 16 + uuid::Uuid::new_v4().as_bytes()[0] % 16);
+        let id = uuid::Uuid::new_v4();
+        let cidr = format!("10.{}.{}.0/24", id.as_bytes()[0], id.as_bytes()[1]);
         body["cidr"] = cidr.into();
     }
     if reference.one == "security_group_rule" && reference.attribute != "security_group_id" {
