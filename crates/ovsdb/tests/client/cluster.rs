@@ -19,13 +19,13 @@ use crate::house::{NORTHBOUND, Process, Tables, options, run, server, soon, text
 const TABLES: Tables = &[("Logical_Switch", &["name"])];
 
 /// Servers of one Northbound.
-struct Cluster {
-    directory: TempDir,
+pub struct Cluster {
+    pub directory: TempDir,
     members: Vec<Option<Process>>,
 }
 
 impl Cluster {
-    fn of(size: usize) -> Self {
+    pub fn of(size: usize) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut cluster = Self { directory, members: Vec::new() };
         let raft = |number| format!("unix:{}", text(&cluster.path("raft", number)));
@@ -42,7 +42,7 @@ impl Cluster {
         cluster
     }
 
-    fn path(&self, what: &str, number: usize) -> PathBuf {
+    pub fn path(&self, what: &str, number: usize) -> PathBuf {
         self.directory.path().join(format!("{what}{number}"))
     }
 
@@ -56,7 +56,7 @@ impl Cluster {
         wait_for(&socket);
     }
 
-    fn remotes(&self) -> Vec<Remote> {
+    pub fn remotes(&self) -> Vec<Remote> {
         (0..self.members.len()).map(|number| Remote::Unix(self.path("socket", number))).collect()
     }
 
@@ -77,7 +77,7 @@ fn insert(number: u128) -> Transaction {
     transaction
 }
 
-async fn in_step(options: Options) -> Client {
+pub async fn in_step(options: Options) -> Client {
     let client = Client::start(options);
     soon("the client connects", client.connected()).await;
     client

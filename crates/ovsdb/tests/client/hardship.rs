@@ -1,5 +1,4 @@
-//! A server that does what good ones do not: too old, silent, lying, or with more rows than fit in
-//! memory twice.
+//! A server that does what good ones do not: too old, silent, or lying.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -30,6 +29,7 @@ struct Scripted {
     /// Sent to whoever is connected.
     tell: tokio::sync::mpsc::UnboundedSender<String>,
     connections: Arc<AtomicUsize>,
+    ended: Arc<AtomicUsize>,
 }
 
 impl Scripted {
@@ -38,8 +38,10 @@ impl Scripted {
         let listener = UnixListener::bind(directory.path().join("socket")).unwrap();
         let heard = Arc::new(Mutex::new(Vec::new()));
         let connections = Arc::new(AtomicUsize::new(0));
+        let ended = Arc::new(AtomicUsize::new(0));
         let (tell, mut told) = tokio::sync::mpsc::unbounded_channel::<String>();
         let (record, count) = (Arc::clone(&heard), Arc::clone(&connections));
+        let over = Arc::clone(&ended);
         tokio::spawn(async move {
             loop {
                 let (mut stream, _) = listener.accept().await.unwrap();
@@ -56,9 +58,10 @@ impl Scripted {
                     let reply = json!({"id": message["id"], "result": result, "error": error});
                     let _ = stream.write_all(reply.to_string().as_bytes()).await;
                 }
+                over.fetch_add(1, Ordering::Relaxed);
             }
         });
-        Self { directory, heard, tell, connections }
+        Self { directory, heard, tell, connections, ended }
     }
 
     fn options(&self) -> Options {
@@ -202,4 +205,18 @@ async fn nonsense_ends_the_connection_and_leaves_the_replica_as_it_was() {
         let replica = client.read().unwrap();
         assert_eq!(replica.row("Animal", Uuid::from_u128(1)).unwrap().text("name"), Some("cat"));
     }
+}
+
+#[tokio::test]
+async fn a_client_that_nobody_holds_any_more_goes_away() {
+    let server = Scripted::start(old);
+    let client = Client::start(server.options());
+    soon("the client connects", client.connected()).await;
+    let lock = client.lock("a_lock");
+    drop(client.clone());
+    drop(client);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(server.ended.load(Ordering::Relaxed), 0);
+    drop(lock);
+    until("the connection ends", || server.ended.load(Ordering::Relaxed) == 1).await;
 }

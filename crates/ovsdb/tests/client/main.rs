@@ -6,6 +6,7 @@
 #[macro_use]
 mod house;
 mod cluster;
+mod flaky;
 mod following;
 mod hardship;
 mod locks;
