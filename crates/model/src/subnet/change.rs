@@ -45,7 +45,7 @@ pub async fn update(call: &Call<'_>, old: &Row, ask: &Draft) -> Result<Row> {
     super::touch_network(call, have.network_id);
     standard::update(call, &Subnets, old, &row)?;
     reads::changed(call, old, &row).await?;
-    if new.enable_dhcp != have.enable_dhcp {
+    if new.enable_dhcp || have.enable_dhcp {
         metadata::follow(call, have.network_id, have.id, new.enable_dhcp).await?;
     }
     Ok(row)

@@ -92,7 +92,8 @@ pub async fn create(call: &Call<'_>, ask: &Draft) -> Result<Row> {
     if wish.modes.auto_address() {
         auto_address::give(call, network.id, row.id()).await?;
     }
-    if wish.enable_dhcp {
+    // PARITY: of other families the port gets an address when the subnet is changed.
+    if wish.enable_dhcp && wish.version == 4 {
         metadata::follow(call, network.id, row.id(), true).await?;
     }
     Ok(row)

@@ -55,6 +55,7 @@ fn settings() -> Settings {
         flat_networks: vec!["public".into(), "default".into()],
         vlan_ranges: vec![range("public", (100, 2000)), range("default", (100, 200))],
         dns_domain: "openstackgate.local.".into(),
+        metadata_ports: true,
         ..Settings::default()
     }
 }

@@ -23,6 +23,7 @@ fn scenarios() -> Vec<(String, Json)> {
     let mut scenarios: Vec<(String, Json)> = files
         .map(|file| file.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .filter(|path| path.file_stem().is_some_and(|name| name != "scenarios"))
         .map(|path| {
             let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
             (name, serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap())
