@@ -1,6 +1,7 @@
 //! The client as its users see it: options, the replica to read, transactions, locks, and news.
 //! Not here: the task that keeps it so (`session`).
 
+use std::cell::RefCell;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock, RwLockReadGuard};
@@ -94,14 +95,47 @@ pub(crate) struct Shared {
 }
 
 /// The replica, unchanging while this is held: so hold it shortly, not over an `.await`, and not
-/// two at once in one thread (the second may wait for a change that waits for the first).
-pub struct ReadGuard<'a>(RwLockReadGuard<'a, Replica>);
+/// two of one client in one thread (the second may wait for a change that waits for the first;
+/// debug builds panic).
+pub struct ReadGuard<'a> {
+    replica: RwLockReadGuard<'a, Replica>,
+    _alone: Alone,
+}
 
 impl Deref for ReadGuard<'_> {
     type Target = Replica;
 
     fn deref(&self) -> &Replica {
-        &self.0
+        &self.replica
+    }
+}
+
+thread_local! {
+    /// Addresses of what this thread reads, in debug builds.
+    static READING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
+/// One reading of one client by this thread.
+struct Alone(usize);
+
+impl Alone {
+    fn reading(shared: &Arc<Shared>) -> Self {
+        let address = Arc::as_ptr(shared).addr();
+        if cfg!(debug_assertions) {
+            READING.with_borrow_mut(|all| {
+                assert!(!all.contains(&address), "a replica is read twice at once by one thread");
+                all.push(address);
+            });
+        }
+        Self(address)
+    }
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        if cfg!(debug_assertions) {
+            READING.with_borrow_mut(|all| all.retain(|address| *address != self.0));
+        }
     }
 }
 
@@ -130,7 +164,8 @@ impl Client {
             return None;
         }
         // A panic amid a change leaves a replica that nobody may read.
-        self.shared.replica.read().ok().map(ReadGuard)
+        let alone = Alone::reading(&self.shared);
+        self.shared.replica.read().ok().map(|replica| ReadGuard { replica, _alone: alone })
     }
 
     /// How it is doing, and news of it.

@@ -220,3 +220,16 @@ async fn a_client_that_nobody_holds_any_more_goes_away() {
     drop(lock);
     until("the connection ends", || server.ended.load(Ordering::Relaxed) == 1).await;
 }
+
+#[cfg(debug_assertions)]
+#[tokio::test]
+#[should_panic(expected = "read twice at once")]
+async fn reading_twice_at_once_in_one_thread_is_found_in_tests() {
+    let server = Scripted::start(old);
+    let client = Client::start(server.options());
+    soon("the client connects", client.connected()).await;
+    let first = client.read().unwrap();
+    drop(first);
+    let _first = client.read().unwrap();
+    let _second = client.read();
+}
