@@ -144,6 +144,15 @@ impl Guest {
         self.space.ip(&format!("link set {INTERFACE} address {mac}"));
     }
 
+    /// Tells the guest a neighbour's hardware address for good: it does not have to ask, which the
+    /// kernel does once a second only.
+    ///
+    /// # Panics
+    /// If there is no interface.
+    pub fn learn(&self, address: IpAddr, mac: &str) {
+        self.space.ip(&format!("neighbour replace {address} lladdr {mac} dev {INTERFACE}"));
+    }
+
     /// Pings all the time, until it is asked how that went.
     pub fn ping(&self, address: IpAddr) -> Pings {
         Pings::start(&self.directory, &self.space, address)

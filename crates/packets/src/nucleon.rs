@@ -44,7 +44,8 @@ impl Nucleon {
         std::fs::create_dir(&directory).unwrap();
         let database = format!("sqlite:{}", directory.join("nucleon.db").display());
         let attached = ["--database", &database, "--ovn-nb", &nb, "--ovn-sb", &sb];
-        let attached = attached.map(str::to_owned).into();
+        let network = ["--dns-domain", DOMAIN, "--vlan-ranges", PHYSICAL_NETWORK];
+        let attached = attached.into_iter().chain(network).map(str::to_owned).collect();
         let client = Client { address: SocketAddr::from(([127, 0, 0, 1], 0)) };
         let mut nucleon =
             Self { client, binary: binary.into(), directory, attached, program: None };
@@ -68,8 +69,7 @@ impl Nucleon {
         drop(self.program.take());
         let binary = self.binary.display().to_string();
         let mut words = vec![binary.as_str(), "serve", "--listen", "127.0.0.1:0"];
-        words.extend(["--auth", "none", "--dns-domain", DOMAIN]);
-        words.extend(["--vlan-ranges", PHYSICAL_NETWORK]);
+        words.extend(["--auth", "none"]);
         words.extend(self.attached.iter().map(String::as_str));
         // A log for each start: the address is looked for in it.
         let _ = std::fs::remove_file(self.directory.join("nucleon.log"));

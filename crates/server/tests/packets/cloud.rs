@@ -92,7 +92,6 @@ impl Cloud {
     /// A guest on this port, there and with its IPv4 address.
     pub fn guest(&self, port: &Port, hypervisor: usize) -> Guest {
         let guest = self.plug(port, hypervisor);
-        self.client().wait_for_status(&port.id, "ACTIVE");
         assert_eq!(guest.dhcp4().address, port.v4());
         guest
     }

@@ -56,6 +56,7 @@ fn a_foreign_hardware_address_is_dropped_unless_a_pair_permits_it() {
     let there = IpAddr::from(other.v4());
     let before = two.pings_received();
     one.pretend(FOREIGN_MAC);
+    one.learn(there, &other.mac);
     for _ in 0..3 {
         assert!(!one.reaches(there));
     }
