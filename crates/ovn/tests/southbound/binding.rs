@@ -1,0 +1,159 @@
+//! Where ports can be plugged in, and how.
+
+use serde_json::{Value as Json, json};
+
+use crate::world::{World, id, server_port};
+
+const KINDS: [&str; 9] = [
+    "normal",
+    "direct",
+    "direct-physical",
+    "macvtap",
+    "vdpa",
+    "smart-nic",
+    "remote-managed",
+    "baremetal",
+    "virtio-forwarder",
+];
+
+async fn plugged(world: &World, network: &str, host: &str, kind: &str, profile: Json) -> Json {
+    let port = world
+        .port(json!({
+            "network_id": network, "binding:host_id": host, "binding:vnic_type": kind,
+            "binding:profile": profile,
+        }))
+        .await;
+    let socket = format!("/var/run/openvswitch/vhu{}", &id(&port)[..11]);
+    let mut shown = json!([port["binding:vif_type"], port["binding:vif_details"]]);
+    if shown[1]["vhostuser_socket"] == json!(socket) {
+        shown[1]["vhostuser_socket"] = json!("its own");
+    }
+    shown
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_kind_of_card_is_plugged_in_as_neutron_does_it() {
+    let world = World::new().await;
+    world.host("w1", &[("datapath-type", "system")], &[("neutron:ovn-bridge", "br-x")]).await;
+    let dpdk = [("datapath-type", "netdev"), ("iface-types", "dpdk,dpdkvhostuser")];
+    world.host("w2", &dpdk[..1], &[]).await;
+    world.host("w22", &dpdk, &[]).await;
+    let network = &world.network(json!({})).await;
+    let failed = json!(["binding_failed", {}]);
+    let drivers = json!({"0": "ovn"});
+    let ovs = |bridge: &str, datapath: &str| {
+        json!(["ovs", {"port_filter": true, "connectivity": "l2", "ovs_create_tap": true,
+            "bridge_name": bridge, "datapath_type": datapath, "bound_drivers": drivers}])
+    };
+    let forwarded = json!(["agilio_ovs", {"port_filter": true, "connectivity": "l2",
+        "vhostuser_socket": "its own", "vhostuser_mode": "client", "bridge_name": "br-x",
+        "datapath_type": "system", "bound_drivers": drivers}]);
+    for kind in KINDS {
+        let expected = match kind {
+            "normal" | "vdpa" => &ovs("br-x", "system"),
+            "virtio-forwarder" => &forwarded,
+            _ => &failed,
+        };
+        assert_eq!(
+            plugged(&world, network, "w1.example", kind, json!({})).await,
+            *expected,
+            "{kind}"
+        );
+    }
+    let user = json!(["vhostuser", {"port_filter": false, "vhostuser_mode": "server",
+        "vhostuser_ovs_plug": true, "connectivity": "l2", "vhostuser_socket": "its own",
+        "bridge_name": "br-int", "datapath_type": "netdev", "bound_drivers": drivers}]);
+    for kind in ["normal", "vdpa", "virtio-forwarder"] {
+        assert_eq!(plugged(&world, network, "w22.example", kind, json!({})).await, user, "{kind}");
+    }
+    let without_sockets = plugged(&world, network, "w2.example", "normal", json!({})).await;
+    assert_eq!(without_sockets, ovs("br-int", "netdev"));
+    let offloaded = json!({"capabilities": ["switchdev"]});
+    for kind in ["direct", "direct-physical", "macvtap", "baremetal"] {
+        let shown = plugged(&world, network, "w1.example", kind, offloaded.clone()).await;
+        assert_eq!(shown, ovs("br-x", "system"), "{kind} with a representor");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_with_its_own_processor_is_found_by_its_serial_number() {
+    let world = World::new().await;
+    world.host("w1", &[("datapath-type", "system")], &[]).await;
+    let card = [("ovn-cms-options", "card-serial-number=AB42"), ("datapath-type", "netdev")];
+    world.host("dpu", &card, &[]).await;
+    let network = &world.network(json!({})).await;
+    let profile = |serial: &str| json!({"card_serial_number": serial, "vf_num": 1});
+    let shown = plugged(&world, network, "w1.example", "remote-managed", profile("AB42")).await;
+    assert_eq!((&shown[0], &shown[1]["datapath_type"]), (&json!("ovs"), &json!("netdev")));
+    let shown = plugged(&world, network, "w1.example", "remote-managed", profile("other")).await;
+    assert_eq!(shown[0], "binding_failed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn physical_networks_are_those_of_the_bridge_mappings() {
+    let world = World::new().await;
+    world.host("w1", &[("ovn-bridge-mappings", "physnet1:br-ex, physnet2:br-o")], &[]).await;
+    for (physical_network, vif_type) in
+        [("physnet1", "ovs"), ("physnet2", "ovs"), ("physnet3", "binding_failed")]
+    {
+        let network = json!({"provider:network_type": "flat",
+            "provider:physical_network": physical_network});
+        let network = world.network(network).await;
+        let port = world.port(server_port(&network, "w1.example")).await;
+        assert_eq!(port["binding:vif_type"], vif_type, "{physical_network}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_binds_by_itself_when_its_host_comes() {
+    let world = World::new().await;
+    let network = world.network(json!({})).await;
+    let port = world.port(server_port(&network, "w1.example")).await;
+    assert_eq!(port["binding:vif_type"], "binding_failed");
+    assert_eq!(port["binding:host_id"], "w1.example");
+    let port = id(&port);
+    world.host("w1", &[("datapath-type", "system")], &[]).await;
+    let bound = world.becomes(&port, "binding:vif_type", json!("ovs")).await;
+    assert_eq!(bound["binding:vif_details"]["datapath_type"], "system");
+    assert_eq!(bound["binding:vif_details"]["bound_drivers"], json!({"0": "ovn"}));
+    assert_eq!(bound["status"], "DOWN");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_came_while_nobody_looked_is_found_by_comparing() {
+    let mut world = World::new().await;
+    world.blind();
+    let network = world.network(json!({})).await;
+    let port = id(&world.port(server_port(&network, "w1.example")).await);
+    world.host("w1", &[], &[]).await;
+    assert_eq!(world.shown(&port).await["binding:vif_type"], "binding_failed");
+    world.watch();
+    world.becomes(&port, "binding:vif_type", json!("ovs")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_whose_agent_is_dead_takes_no_port_until_it_lives_again() {
+    let world = World::new().await;
+    world.host("w1", &[], &[]).await;
+    let long_ago = jiff::Timestamp::now().as_millisecond() - 100_000;
+    world.reports("w1", 3, long_ago);
+    world.sees(|sb| ovn::sb::named(sb, "w1").is_some_and(|(_, host)| host.nb_cfg() == 3)).await;
+    let network = world.network(json!({})).await;
+    let port = world.port(server_port(&network, "w1.example")).await;
+    assert_eq!(port["binding:vif_type"], "binding_failed");
+    world.reports("w1", 7, jiff::Timestamp::now().as_millisecond());
+    world.becomes(&id(&port), "binding:vif_type", json!("ovs")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bridge_that_is_mapped_later_lets_waiting_ports_in() {
+    let world = World::new().await;
+    world.host("w1", &[], &[]).await;
+    let network = json!({"provider:network_type": "flat", "provider:physical_network": "p"});
+    let network = world.network(network).await;
+    let port = id(&world.port(server_port(&network, "w1.example")).await);
+    world.southbound(&[json!({"op": "mutate", "table": "Chassis",
+        "where": [["name", "==", "w1"]],
+        "mutations": [["other_config", "insert", ["map", [["ovn-bridge-mappings", "p:br"]]]]]})]);
+    world.becomes(&port, "binding:vif_type", json!("ovs")).await;
+}
