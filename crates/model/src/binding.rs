@@ -2,8 +2,9 @@
 //! exactly one binding that holds `active_port`, from its creation to its end; an unbound port's is
 //! on the host ''. A binding moves by one conditional write, so that no reader ever sees a port
 //! without one. A port whose active binding was deleted is vacant: its binding to the host '' is
-//! INACTIVE, is listed nowhere, and the next one that is made takes its place. How a port is plugged
-//! in is in `binding/plug.rs`, the ports of distributed routers in `binding/distributed.rs`.
+//! INACTIVE, is listed nowhere, and the next one that is made takes its place. How a port is
+//! plugged in is in `binding/plug.rs`, the ports of distributed routers in
+//! `binding/distributed.rs`.
 
 pub mod deferred;
 pub mod distributed;
@@ -139,8 +140,8 @@ pub fn insert(call: &Call<'_>, port_id: Id, plugged: &Plugged, status: BindingSt
 }
 
 /// Moves the active binding of a port, if it still is on the host `from`: one write, so that every
-/// reader sees the old one or the new one, whole. A binding that was prepared for the new host gives
-/// way to it.
+/// reader sees the old one or the new one, whole. A binding that was prepared for the new host
+/// gives way to it.
 pub fn rebind(call: &Call<'_>, port_id: Id, from: &str, to: &Plugged) {
     let host = &to.wish.host;
     if from != host && !host.is_empty() {
@@ -250,8 +251,8 @@ fn refuse_failed(port_id: Id, plugged: &Plugged) -> Result<()> {
     Ok(())
 }
 
-/// Prepares a port for another host: a binding that is not active, but for a vacant port, whose next
-/// binding it is.
+/// Prepares a port for another host: a binding that is not active, but for a vacant port, whose
+/// next binding it is.
 ///
 /// # Errors
 /// `PortBindingAlreadyExists`, `PortBindingError`, `BadRequest`.
@@ -391,8 +392,8 @@ pub async fn activate(call: &Call<'_>, port: &Row, host: &str) -> Result<Row> {
     Ok(get(call, port.id(), host).await?.shown(port))
 }
 
-/// The active binding of a port moved: the port is DOWN until the data plane says otherwise. As it is
-/// then.
+/// The active binding of a port moved: the port is DOWN until the data plane says otherwise. As it
+/// is then.
 fn moved(call: &Call<'_>, port: &Row, plugged: &Plugged) -> Result<Row> {
     let mut new = port.clone();
     new.set(port::at::status, "DOWN".into());

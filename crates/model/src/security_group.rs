@@ -185,8 +185,8 @@ fn complete_rules(group: &mut Row) {
     }
 }
 
-/// Before groups or rules are listed: the caller's project has its default group, and so has the one
-/// that an administrator asks about.
+/// Before groups or rules are listed: the caller's project has its default group, and so has the
+/// one that an administrator asks about.
 pub fn prepare<'a>(
     world: &'a World,
     ctx: &'a Ctx,

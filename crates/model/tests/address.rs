@@ -1,4 +1,4 @@
-//! Subnets, pools and the addresses of ports, against a database in memory.
+//! Subnets, pools and the addresses of ports, against a database of each engine.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs)]
 

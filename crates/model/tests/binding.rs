@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use house::{House, admin, kind, kind_of, shown};
 use model::binding;
 use serde_json::{Value as Json, json};
+use testkit::database::Engine;
 use wire::draft::{Draft, Verb};
 use wire::fault::Result;
 use wire::row::Row;
@@ -76,9 +77,22 @@ async fn server_port(house: &House, host: &str) -> Id {
     house.port(&root, body).await.unwrap().id()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_host_binds_and_its_absence_unbinds() {
-    let house = House::new().await;
+testkit::on_each_engine!(
+    a_host_binds_and_its_absence_unbinds,
+    no_reader_sees_a_bound_port_unbound_in_a_storm_of_rebinds,
+    a_prepared_binding_takes_over_when_it_is_activated,
+    a_port_that_moves_takes_over_what_was_prepared_on_its_new_host,
+    an_unbound_port_becomes_bound_by_activation,
+    without_its_active_binding_a_port_is_vacant_and_whole,
+    a_vacant_port_with_a_prepared_binding_is_bound_by_activation,
+    damaged_bindings_of_distributed_ports_are_found,
+    only_servers_have_several_bindings,
+    activations_that_race_leave_one_active_binding,
+    a_distributed_port_is_on_every_host_that_asked,
+);
+
+async fn a_host_binds_and_its_absence_unbinds(engine: Engine) {
+    let house = House::new(engine).await;
     let root = admin(ALICE);
     let id = server_port(&house, "h1").await;
     let bound = house.find("ports", id).await.unwrap();
@@ -99,9 +113,8 @@ async fn a_host_binds_and_its_absence_unbinds() {
     assert_eq!(house.count("SELECT COUNT(*) FROM port_bindings").await, 1);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn no_reader_sees_a_bound_port_unbound_in_a_storm_of_rebinds() {
-    let house = House::new().await;
+async fn no_reader_sees_a_bound_port_unbound_in_a_storm_of_rebinds(engine: Engine) {
+    let house = House::new(engine).await;
     let id = server_port(&house, "h0").await;
     let over = Arc::new(AtomicBool::new(false));
     let reads = Arc::new(AtomicUsize::new(0));
@@ -140,9 +153,8 @@ async fn no_reader_sees_a_bound_port_unbound_in_a_storm_of_rebinds() {
     assert_eq!(house.count("SELECT COUNT(*) FROM port_binding_levels").await, 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_prepared_binding_takes_over_when_it_is_activated() {
-    let house = House::new().await;
+async fn a_prepared_binding_takes_over_when_it_is_activated(engine: Engine) {
+    let house = House::new(engine).await;
     let id = server_port(&house, "h1").await;
     let made = act(&house, id, Act::Create(json!({"host": "h2", "profile": {"a": 1}}))).await;
     let made = made.unwrap().unwrap();
@@ -186,9 +198,8 @@ async fn a_prepared_binding_takes_over_when_it_is_activated() {
     assert_eq!(shown(&again, "status"), "ACTIVE");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_port_that_moves_takes_over_what_was_prepared_on_its_new_host() {
-    let house = House::new().await;
+async fn a_port_that_moves_takes_over_what_was_prepared_on_its_new_host(engine: Engine) {
+    let house = House::new(engine).await;
     let id = server_port(&house, "h1").await;
     for host in ["h2", "h3"] {
         let body = json!({"host": host, "profile": {"prepared": true}});
@@ -207,9 +218,8 @@ async fn a_port_that_moves_takes_over_what_was_prepared_on_its_new_host() {
     assert_eq!(house.findings().await, []);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_unbound_port_becomes_bound_by_activation() {
-    let house = House::new().await;
+async fn an_unbound_port_becomes_bound_by_activation(engine: Engine) {
+    let house = House::new(engine).await;
     let id = server_port(&house, "").await;
     act(&house, id, Act::Create(json!({"host": "h2"}))).await.unwrap();
     act(&house, id, Act::Activate("h2")).await.unwrap();
@@ -218,9 +228,8 @@ async fn an_unbound_port_becomes_bound_by_activation() {
     assert_eq!(shown(&bindings[0], "host"), "h2");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn without_its_active_binding_a_port_is_vacant_and_whole() {
-    let house = House::new().await;
+async fn without_its_active_binding_a_port_is_vacant_and_whole(engine: Engine) {
+    let house = House::new(engine).await;
     let root = &admin(ALICE);
     let id = server_port(&house, "h1").await;
     act(&house, id, Act::Create(json!({"host": "h2"}))).await.unwrap();
@@ -250,9 +259,8 @@ async fn without_its_active_binding_a_port_is_vacant_and_whole() {
     assert_eq!(house.findings().await, []);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_vacant_port_with_a_prepared_binding_is_bound_by_activation() {
-    let house = House::new().await;
+async fn a_vacant_port_with_a_prepared_binding_is_bound_by_activation(engine: Engine) {
+    let house = House::new(engine).await;
     let id = server_port(&house, "h1").await;
     act(&house, id, Act::Create(json!({"host": "h2"}))).await.unwrap();
     act(&house, id, Act::Delete("h1")).await.unwrap();
@@ -263,9 +271,8 @@ async fn a_vacant_port_with_a_prepared_binding_is_bound_by_activation() {
     assert_eq!(house.findings().await, []);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn damaged_bindings_of_distributed_ports_are_found() {
-    let house = House::new().await;
+async fn damaged_bindings_of_distributed_ports_are_found(engine: Engine) {
+    let house = House::new(engine).await;
     let root = &admin(ALICE);
     let network = house.network(root).await.to_string();
     let body = json!({"network_id": network,
@@ -295,9 +302,8 @@ async fn damaged_bindings_of_distributed_ports_are_found() {
     assert_eq!(found[0].table, "port_binding_levels");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn only_servers_have_several_bindings() {
-    let house = House::new().await;
+async fn only_servers_have_several_bindings(engine: Engine) {
+    let house = House::new(engine).await;
     let id = server_port(&house, "h1").await;
     house.update(&admin(ALICE), "ports", id, json!({"device_owner": ""})).await.unwrap();
     for ask in [Act::Create(json!({"host": "h2"})), Act::Activate("h1"), Act::Delete("h1")] {
@@ -305,9 +311,8 @@ async fn only_servers_have_several_bindings() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn activations_that_race_leave_one_active_binding() {
-    let house = House::new().await;
+async fn activations_that_race_leave_one_active_binding(engine: Engine) {
+    let house = House::new(engine).await;
     let id = server_port(&house, "h1").await;
     let hosts = ["h2", "h3", "h4"];
     for host in hosts {
@@ -329,9 +334,8 @@ async fn activations_that_race_leave_one_active_binding() {
     assert_eq!(house.count("SELECT COUNT(*) FROM port_bindings").await, 4);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_distributed_port_is_on_every_host_that_asked() {
-    let house = House::new().await;
+async fn a_distributed_port_is_on_every_host_that_asked(engine: Engine) {
+    let house = House::new(engine).await;
     let root = &admin(ALICE);
     let network = house.network(root).await.to_string();
     let body = json!({"network_id": network, "binding:host_id": "h9",

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use house::{House, admin, kind_of, member, shown};
 use model::settings::Settings;
 use serde_json::json;
+use testkit::database::Engine;
 use wire::types::Id;
 
 const ALICE: &str = "a11ce000000000000000000000000000";
@@ -20,9 +21,24 @@ fn roomy() -> Settings {
     settings
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_port_gets_what_its_caller_did_not_choose() {
-    let house = House::new().await;
+testkit::on_each_engine!(
+    a_port_gets_what_its_caller_did_not_choose,
+    a_mac_address_belongs_to_one_port_of_a_network,
+    a_bound_port_keeps_its_mac_address_its_card_and_its_numa_policy,
+    what_a_caller_cannot_see_he_cannot_refer_to,
+    groups_and_pairs_need_port_security,
+    the_profile_tells_of_offload_and_trust,
+    a_whole_physical_function_lends_its_mac_address,
+    options_and_names_change_piece_by_piece,
+    a_deleted_port_leaves_nothing_behind,
+    ports_of_the_network_itself_go_with_it_and_others_hold_it,
+    sixty_four_clients_share_a_24_to_the_last_address,
+    a_quota_is_never_passed,
+    a_network_that_goes_while_ports_come_leaves_no_orphans,
+);
+
+async fn a_port_gets_what_its_caller_did_not_choose(engine: Engine) {
+    let house = House::new(engine).await;
     let alice = member(ALICE);
     let network = house.network(&alice).await;
     let body = json!({"network_id": network.to_string(), "tags": ["red", "blue"]});
@@ -53,9 +69,8 @@ async fn a_port_gets_what_its_caller_did_not_choose() {
     assert_eq!(shown(&port, "network:project_id"), ALICE);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_mac_address_belongs_to_one_port_of_a_network() {
-    let house = House::new().await;
+async fn a_mac_address_belongs_to_one_port_of_a_network(engine: Engine) {
+    let house = House::new(engine).await;
     let alice = member(ALICE);
     let network = house.network(&alice).await.to_string();
     let body = json!({"network_id": network, "mac_address": "FA-16-3E-00-00-01"});
@@ -82,9 +97,8 @@ async fn a_mac_address_belongs_to_one_port_of_a_network() {
     house.port(&alice, elsewhere).await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_bound_port_keeps_its_mac_address_its_card_and_its_numa_policy() {
-    let house = House::new().await;
+async fn a_bound_port_keeps_its_mac_address_its_card_and_its_numa_policy(engine: Engine) {
+    let house = House::new(engine).await;
     let root = admin(ALICE);
     let network = house.network(&root).await.to_string();
     let body = json!({"network_id": network, "binding:host_id": "h1"});
@@ -108,9 +122,8 @@ async fn a_bound_port_keeps_its_mac_address_its_card_and_its_numa_policy() {
     assert_eq!(kind_of(refused), "UnsupportedPortDeviceOwner");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_a_caller_cannot_see_he_cannot_refer_to() {
-    let house = House::new().await;
+async fn what_a_caller_cannot_see_he_cannot_refer_to(engine: Engine) {
+    let house = House::new(engine).await;
     let (alice, bob) = (member(ALICE), member(BOB));
     let hers = house.network(&alice).await.to_string();
     let his = house.network(&bob).await.to_string();
@@ -136,9 +149,8 @@ async fn what_a_caller_cannot_see_he_cannot_refer_to() {
     assert_eq!(kind_of(house.delete(&bob, "ports", port.id()).await), "PortNotFound");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn groups_and_pairs_need_port_security() {
-    let house = House::new().await;
+async fn groups_and_pairs_need_port_security(engine: Engine) {
+    let house = House::new(engine).await;
     let root = admin(ALICE);
     let network = house.network(&root).await.to_string();
     let pairs = json!([{"ip_address": "198.51.100.0/24"}]);
@@ -184,9 +196,8 @@ async fn groups_and_pairs_need_port_security() {
     assert_eq!(shown(&dhcp, "security_groups"), json!([]));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_profile_tells_of_offload_and_trust() {
-    let house = House::new().await;
+async fn the_profile_tells_of_offload_and_trust(engine: Engine) {
+    let house = House::new(engine).await;
     let root = admin(ALICE);
     let network = house.network(&root).await.to_string();
     let body = json!({"network_id": network, "hardware_offload_type": "switchdev",
@@ -203,9 +214,8 @@ async fn the_profile_tells_of_offload_and_trust() {
     assert_eq!(kind_of(null), "InvalidInput");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_whole_physical_function_lends_its_mac_address() {
-    let house = House::new().await;
+async fn a_whole_physical_function_lends_its_mac_address(engine: Engine) {
+    let house = House::new(engine).await;
     let root = admin(ALICE);
     let network = house.network(&root).await.to_string();
     let body = json!({"network_id": network, "binding:vnic_type": "direct-physical",
@@ -223,9 +233,8 @@ async fn a_whole_physical_function_lends_its_mac_address() {
     assert_ne!(shown(&free, "mac_address"), own);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn options_and_names_change_piece_by_piece() {
-    let house = House::with(Settings { dns_domain: "example.org".into(), ..roomy() }).await;
+async fn options_and_names_change_piece_by_piece(engine: Engine) {
+    let house = House::with(engine, Settings { dns_domain: "example.org".into(), ..roomy() }).await;
     let alice = member(ALICE);
     let network = house.network(&alice).await.to_string();
     let body = json!({"network_id": network, "dns_name": "VM1", "name": "one",
@@ -247,9 +256,8 @@ async fn options_and_names_change_piece_by_piece() {
     assert_eq!(shown(&port, "revision_number"), revision + 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_deleted_port_leaves_nothing_behind() {
-    let house = House::new().await;
+async fn a_deleted_port_leaves_nothing_behind(engine: Engine) {
+    let house = House::new(engine).await;
     let root = admin(ALICE);
     let network = house.network(&root).await;
     let body = json!({"network_id": network.to_string(), "binding:host_id": "h1",
@@ -270,9 +278,8 @@ async fn a_deleted_port_leaves_nothing_behind() {
     assert_eq!(house.count(used).await, 0);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn ports_of_the_network_itself_go_with_it_and_others_hold_it() {
-    let house = House::new().await;
+async fn ports_of_the_network_itself_go_with_it_and_others_hold_it(engine: Engine) {
+    let house = House::new(engine).await;
     let root = admin(ALICE);
     let network = house.network(&root).await;
     let owned = |owner: &str| json!({"network_id": network.to_string(), "device_owner": owner});
@@ -287,9 +294,8 @@ async fn ports_of_the_network_itself_go_with_it_and_others_hold_it() {
     assert_eq!(house.count("SELECT COUNT(*) FROM ports").await, 0);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn sixty_four_clients_share_a_24_to_the_last_address() {
-    let house = House::with(roomy()).await;
+async fn sixty_four_clients_share_a_24_to_the_last_address(engine: Engine) {
+    let house = House::with(engine, roomy()).await;
     let alice = member(ALICE);
     let network = house.network(&alice).await;
     let mut clients = tokio::task::JoinSet::new();
@@ -322,11 +328,10 @@ async fn sixty_four_clients_share_a_24_to_the_last_address() {
     assert_eq!(house.count("SELECT used FROM quota_usage WHERE resource = 'port'").await, 253);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_quota_is_never_passed() {
+async fn a_quota_is_never_passed(engine: Engine) {
     let mut settings = Settings::default();
     settings.quotas.insert("port".into(), 20);
-    let house = House::with(settings).await;
+    let house = House::with(engine, settings).await;
     let alice = member(ALICE);
     let network = house.network(&alice).await;
     let mut clients = tokio::task::JoinSet::new();
@@ -345,9 +350,8 @@ async fn a_quota_is_never_passed() {
     assert_eq!(house.count("SELECT COUNT(*) FROM ports").await, 20);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_network_that_goes_while_ports_come_leaves_no_orphans() {
-    let house = House::with(roomy()).await;
+async fn a_network_that_goes_while_ports_come_leaves_no_orphans(engine: Engine) {
+    let house = House::with(engine, roomy()).await;
     let root = admin(ALICE);
     for _ in 0..8 {
         let network = house.network(&root).await;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use house::{House, admin, kind, kind_of, member, shown};
 use model::settings::Settings;
 use serde_json::{Value as Json, json};
+use testkit::database::Engine;
 use wire::ctx::Ctx;
 use wire::draft::{Draft, Verb};
 use wire::fault::Result;
@@ -91,9 +92,27 @@ async fn default_of(house: &House, project: &str) -> Id {
     Id::read(house.rows(&sql).await[0][0].as_text().unwrap()).unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_project_has_its_default_group_as_soon_as_it_lists() {
-    let house = House::new().await;
+testkit::on_each_engine!(
+    a_project_has_its_default_group_as_soon_as_it_lists,
+    a_project_that_an_administrator_asks_about_has_its_default_group,
+    first_ports_at_the_same_time_make_one_default_group,
+    the_default_group_keeps_its_name_and_only_an_administrator_deletes_it,
+    a_rule_is_refused_in_every_spelling_of_one_that_is_there,
+    rules_refer_only_to_what_their_project_can_use,
+    rules_of_one_request_are_of_one_group_and_one_project,
+    a_request_of_a_hundred_rules_is_whole_and_quick,
+    rules_of_one_group_can_be_made_at_the_same_time,
+    deleting_a_group_takes_its_rules_and_those_that_refer_to_it,
+    a_group_of_a_port_neither_goes_nor_changes_its_state,
+    a_rule_changes_its_description_and_its_group_notices,
+    new_groups_begin_with_the_templates,
+    the_projects_statefulness_goes_before_that_of_all,
+    address_groups_take_and_give_back_addresses_whole,
+    an_address_group_stays_while_a_rule_refers_to_it,
+);
+
+async fn a_project_has_its_default_group_as_soon_as_it_lists(engine: Engine) {
+    let house = House::new(engine).await;
     let alice = member(ALICE);
     for many in [GROUPS, RULES] {
         let all = Query::default();
@@ -122,9 +141,8 @@ async fn a_project_has_its_default_group_as_soon_as_it_lists() {
     assert_eq!(used(&house, "security_group_rule", ALICE).await, 4);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_project_that_an_administrator_asks_about_has_its_default_group() {
-    let house = House::new().await;
+async fn a_project_that_an_administrator_asks_about_has_its_default_group(engine: Engine) {
+    let house = House::new(engine).await;
     for (many, project) in [(GROUPS, "first"), (RULES, "second")] {
         let table = kind(many).table();
         let pairs = [("project_id".to_owned(), project.to_owned())];
@@ -137,9 +155,8 @@ async fn a_project_that_an_administrator_asks_about_has_its_default_group() {
     assert_eq!(default_groups(&house, ALICE).await, 1, "the member's own");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn first_ports_at_the_same_time_make_one_default_group() {
-    let house = House::new().await;
+async fn first_ports_at_the_same_time_make_one_default_group(engine: Engine) {
+    let house = House::new(engine).await;
     let owner = admin("operator");
     let network = house.network(&owner).await.to_string();
     let mut tasks = Vec::new();
@@ -160,9 +177,8 @@ async fn first_ports_at_the_same_time_make_one_default_group() {
     assert_eq!(used(&house, "security_group_rule", ALICE).await, 4);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_default_group_keeps_its_name_and_only_an_administrator_deletes_it() {
-    let house = House::new().await;
+async fn the_default_group_keeps_its_name_and_only_an_administrator_deletes_it(engine: Engine) {
+    let house = House::new(engine).await;
     let alice = member(ALICE);
     group(&house, &alice, "own").await;
     let id = default_of(&house, ALICE).await;
@@ -178,9 +194,8 @@ async fn the_default_group_keeps_its_name_and_only_an_administrator_deletes_it()
     assert_eq!(default_groups(&house, ALICE).await, 0);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_rule_is_refused_in_every_spelling_of_one_that_is_there() {
-    let house = House::new().await;
+async fn a_rule_is_refused_in_every_spelling_of_one_that_is_there(engine: Engine) {
+    let house = House::new(engine).await;
     let alice = member(ALICE);
     let id = group(&house, &alice, "web").await;
     let first = add_rule(&house, &alice, id, json!({"protocol": "tcp"})).await.unwrap();
@@ -212,9 +227,8 @@ async fn a_rule_is_refused_in_every_spelling_of_one_that_is_there() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn rules_refer_only_to_what_their_project_can_use() {
-    let house = House::new().await;
+async fn rules_refer_only_to_what_their_project_can_use(engine: Engine) {
+    let house = House::new(engine).await;
     let (alice, bob) = (member(ALICE), member(BOB));
     let own = group(&house, &alice, "own").await;
     let other = group(&house, &bob, "other").await.to_string();
@@ -236,9 +250,8 @@ async fn rules_refer_only_to_what_their_project_can_use() {
     add_rule(&house, &alice, own, json!({"remote_group_id": other})).await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn rules_of_one_request_are_of_one_group_and_one_project() {
-    let house = House::new().await;
+async fn rules_of_one_request_are_of_one_group_and_one_project(engine: Engine) {
+    let house = House::new(engine).await;
     let (alice, operator) = (member(ALICE), admin("operator"));
     let (one, two) = (group(&house, &alice, "1").await, group(&house, &alice, "2").await);
     let groups = [rule(one, json!({})), rule(two, json!({}))];
@@ -251,9 +264,8 @@ async fn rules_of_one_request_are_of_one_group_and_one_project() {
     assert_eq!(kind_of(refused), "SecurityGroupRulesNotSingleProject");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_request_of_a_hundred_rules_is_whole_and_quick() {
-    let house = House::with(with_quota("security_group_rule", 106)).await;
+async fn a_request_of_a_hundred_rules_is_whole_and_quick(engine: Engine) {
+    let house = House::with(engine, with_quota("security_group_rule", 106)).await;
     let alice = member(ALICE);
     let id = group(&house, &alice, "many").await;
     let port = |port: usize| {
@@ -274,9 +286,8 @@ async fn a_request_of_a_hundred_rules_is_whole_and_quick() {
     assert_eq!(used(&house, "security_group_rule", ALICE).await, 106);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn rules_of_one_group_can_be_made_at_the_same_time() {
-    let house = House::new().await;
+async fn rules_of_one_group_can_be_made_at_the_same_time(engine: Engine) {
+    let house = House::new(engine).await;
     let id = group(&house, &member(ALICE), "busy").await;
     let mut tasks = Vec::new();
     for port in 1..=16 {
@@ -294,9 +305,8 @@ async fn rules_of_one_group_can_be_made_at_the_same_time() {
     assert_eq!(used(&house, "security_group_rule", ALICE).await, 4 + 2 + 16);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn deleting_a_group_takes_its_rules_and_those_that_refer_to_it() {
-    let house = House::new().await;
+async fn deleting_a_group_takes_its_rules_and_those_that_refer_to_it(engine: Engine) {
+    let house = House::new(engine).await;
     let (alice, operator) = (member(ALICE), admin("operator"));
     let (gone, kept) = (group(&house, &alice, "gone").await, group(&house, &alice, "kept").await);
     add_rule(&house, &alice, gone, json!({"protocol": "tcp"})).await.unwrap();
@@ -315,9 +325,8 @@ async fn deleting_a_group_takes_its_rules_and_those_that_refer_to_it() {
     assert_eq!(shown(&kept, "revision_number"), 3);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_group_of_a_port_neither_goes_nor_changes_its_state() {
-    let house = House::new().await;
+async fn a_group_of_a_port_neither_goes_nor_changes_its_state(engine: Engine) {
+    let house = House::new(engine).await;
     let alice = member(ALICE);
     let network = house.network(&alice).await.to_string();
     let (stateful, stateless) = (group(&house, &alice, "s").await, {
@@ -340,9 +349,8 @@ async fn a_group_of_a_port_neither_goes_nor_changes_its_state() {
     house.update(&alice, GROUPS, stateless, json!({"stateful": true})).await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_rule_changes_its_description_and_its_group_notices() {
-    let house = House::new().await;
+async fn a_rule_changes_its_description_and_its_group_notices(engine: Engine) {
+    let house = House::new(engine).await;
     let alice = member(ALICE);
     let id = group(&house, &alice, "g").await;
     let made = add_rule(&house, &alice, id, json!({"protocol": "tcp"})).await.unwrap();
@@ -358,9 +366,8 @@ async fn a_rule_changes_its_description_and_its_group_notices() {
     assert_eq!(used(&house, "security_group_rule", ALICE).await, 4 + 2);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn new_groups_begin_with_the_templates() {
-    let house = House::new().await;
+async fn new_groups_begin_with_the_templates(engine: Engine) {
+    let house = House::new(engine).await;
     let (alice, operator) = (member(ALICE), admin("operator"));
     let template = |remote: &str, in_default: bool, in_others: bool| {
         json!({
@@ -389,9 +396,8 @@ async fn new_groups_begin_with_the_templates() {
     assert_eq!(rules.as_array().unwrap().len(), 2);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_projects_statefulness_goes_before_that_of_all() {
-    let house = House::new().await;
+async fn the_projects_statefulness_goes_before_that_of_all(engine: Engine) {
+    let house = House::new(engine).await;
     let (alice, operator) = (member(ALICE), admin("operator"));
     let many = "security_groups_default_statefulness";
     let stateful = async |name: &str| {
@@ -412,9 +418,8 @@ async fn the_projects_statefulness_goes_before_that_of_all() {
     assert_eq!(shown(&house.create(&alice, GROUPS, asked).await.unwrap(), "stateful"), true);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn address_groups_take_and_give_back_addresses_whole() {
-    let house = House::new().await;
+async fn address_groups_take_and_give_back_addresses_whole(engine: Engine) {
+    let house = House::new(engine).await;
     let alice = member(ALICE);
     let body = json!({"name": "a", "addresses": ["10.0.0.5/32", "2001:db8::/32"]});
     let made = house.create(&alice, ADDRESSES, body).await.unwrap();
@@ -440,9 +445,8 @@ async fn address_groups_take_and_give_back_addresses_whole() {
     assert_eq!(shown(&named, "addresses").as_array().unwrap().len(), 3);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_address_group_stays_while_a_rule_refers_to_it() {
-    let house = House::new().await;
+async fn an_address_group_stays_while_a_rule_refers_to_it(engine: Engine) {
+    let house = House::new(engine).await;
     let alice = member(ALICE);
     let id = house.create(&alice, ADDRESSES, json!({"name": "a"})).await.unwrap().id();
     let web = group(&house, &alice, "web").await;

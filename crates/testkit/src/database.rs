@@ -83,6 +83,41 @@ impl Database {
     }
 }
 
+/// A database that goes away when this is dropped, also where a test fails.
+pub struct Passing(Option<Database>);
+
+impl Passing {
+    /// Makes one.
+    ///
+    /// # Panics
+    /// As [`Database::new`].
+    pub async fn new(engine: Engine) -> Self {
+        Self(Some(Database::new(engine).await))
+    }
+
+    /// The way in.
+    ///
+    /// # Panics
+    /// Never.
+    pub fn db(&self) -> Db {
+        self.0.as_ref().unwrap().db.clone()
+    }
+}
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        let Some(database) = self.0.take() else { return };
+        // A runtime of its own: the test's does not wait for anything any more.
+        let closing = std::thread::spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(database.close());
+        });
+        if closing.join().is_err() && !std::thread::panicking() {
+            panic!("the test's database could not be dropped");
+        }
+    }
+}
+
 async fn migrated(url: &str) -> Db {
     let db = Db::open(url, model::MIGRATIONS).await.unwrap();
     db.migrate().await.unwrap();

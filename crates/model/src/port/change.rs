@@ -162,7 +162,8 @@ fn describe(call: &Call<'_>, old: &Row, port: &mut Row, ask: &Draft, own: Mac) -
     Ok(())
 }
 
-/// The addresses that the port has then: they follow from what was asked, from a new MAC address, and from a new host.
+/// The addresses that the port has then: they follow from what was asked, from a new MAC address,
+/// and from a new host.
 async fn readdress(
     call: &Call<'_>,
     old: &Row,

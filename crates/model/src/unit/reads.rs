@@ -94,7 +94,7 @@ pub async fn changed(call: &Call<'_>, old: &Row, new: &Row) -> Result<()> {
             let index = old.table.position(name);
             index.is_some_and(|index| old.value(index) != new.value(index))
         };
-        if line.attributes.iter().any(|name| differs(name)) {
+        if line.attributes.iter().any(differs) {
             mark_found(call, line.reader, line.who, &[old.id().store()]).await?;
         }
     }

@@ -1,4 +1,4 @@
-//! A cloud in memory: networks, subnets and pools made as callers make them, ports as rows.
+//! A cloud: networks, subnets and pools made as callers make them, ports as rows.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use model::ipam::{self, Seat, Taken};
 use model::kind::{Call, World};
 use model::settings::Settings;
 use serde_json::{Value as Json, json};
-use sql::Db;
+use testkit::database::{Engine, Passing};
 use wire::attr::Wire;
 use wire::ctx::Ctx;
 use wire::draft::{Draft, Verb};
@@ -24,6 +24,7 @@ use wire::value::Value;
 pub struct Cloud {
     pub world: Arc<World>,
     pub ctx: Ctx,
+    _database: Arc<Passing>,
 }
 
 /// The wire type of the fault.
@@ -41,23 +42,22 @@ pub fn shown(row: &Row, name: &str) -> Json {
 }
 
 impl Cloud {
-    pub async fn new() -> Self {
-        let db = Db::open("sqlite::memory:", model::MIGRATIONS).await.unwrap();
-        db.migrate().await.unwrap();
+    pub async fn new(engine: Engine) -> Self {
+        let database = Passing::new(engine).await;
         let mut settings = Settings::default();
         for limit in settings.quotas.values_mut() {
             *limit = -1;
         }
-        let world = World { db, settings, backend: Box::new(NoBackend) };
+        let world = World { db: database.db(), settings, backend: Box::new(NoBackend) };
         let ctx = Ctx { project_id: "owner".into(), ..Ctx::system(Timestamp::UNIX_EPOCH) };
-        Self { world: Arc::new(world), ctx }
+        Self { world: Arc::new(world), ctx, _database: Arc::new(database) }
     }
 
     /// The same cloud, seen by a member of a project.
     pub fn member(&self, project: &str) -> Self {
         let roles = vec!["member".into(), "reader".into()];
         let ctx = Ctx { project_id: project.into(), is_admin: false, roles, ..self.ctx.clone() };
-        Self { world: self.world.clone(), ctx }
+        Self { ctx, ..self.clone() }
     }
 
     pub async fn make(&self, many: &str, body: Json) -> Result<Row> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value as Json, json};
+use testkit::database::Engine;
 use wire::types::Id;
 
 use crate::cloud::{Cloud, kind, shown};
@@ -23,9 +24,20 @@ async fn cut(cloud: &Cloud, pool: Id, more: Json) -> wire::fault::Result<Json> {
     Ok(json!([shown(&row, "cidr"), shown(&row, "gateway_ip")]))
 }
 
-#[tokio::test]
-async fn a_pool_has_compact_prefixes_and_the_usual_bounds() {
-    let cloud = Cloud::new().await;
+testkit::on_each_engine!(
+    a_pool_has_compact_prefixes_and_the_usual_bounds,
+    subnets_are_cut_by_length_or_taken_by_name,
+    networks_cut_at_once_are_different_until_the_pool_is_empty,
+    a_project_gets_its_share_of_a_pool_and_no_more,
+    there_is_one_default_pool_of_a_family,
+    prefixes_come_and_go_but_for_those_in_use,
+    subnets_of_a_network_become_the_pools,
+    pools_of_an_address_scope_do_not_overlap,
+    a_shared_address_scope_stays_shared,
+);
+
+async fn a_pool_has_compact_prefixes_and_the_usual_bounds(engine: Engine) {
+    let cloud = Cloud::new(engine).await;
     let body = json!({"name": "p", "prefixes": ["10.0.1.0/24", "10.0.0.0/24", "10.0.0.0/25"]});
     let row = cloud.make("subnetpools", body).await.unwrap();
     assert_eq!(shown(&row, "prefixes"), json!(["10.0.0.0/23"]));
@@ -44,9 +56,8 @@ async fn a_pool_has_compact_prefixes_and_the_usual_bounds() {
     }
 }
 
-#[tokio::test]
-async fn subnets_are_cut_by_length_or_taken_by_name() {
-    let cloud = Cloud::new().await;
+async fn subnets_are_cut_by_length_or_taken_by_name(engine: Engine) {
+    let cloud = Cloud::new(engine).await;
     let body = json!({"prefixes": ["10.0.0.0/16"], "default_prefixlen": 24, "min_prefixlen": 20});
     let pool = pool(&cloud, body).await;
     let first = cut(&cloud, pool, json!({})).await.unwrap();
@@ -67,9 +78,8 @@ async fn subnets_are_cut_by_length_or_taken_by_name() {
     assert_eq!(kind(cloud.delete("subnetpools", pool).await), "SubnetPoolDeleteError");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn networks_cut_at_once_are_different_until_the_pool_is_empty() {
-    let cloud = Cloud::new().await;
+async fn networks_cut_at_once_are_different_until_the_pool_is_empty(engine: Engine) {
+    let cloud = Cloud::new(engine).await;
     let body = json!({"prefixes": ["10.0.0.0/24"], "default_prefixlen": 28});
     let pool = pool(&cloud, body).await;
     let clients: Vec<_> = (0..20)
@@ -92,9 +102,8 @@ async fn networks_cut_at_once_are_different_until_the_pool_is_empty() {
     assert_eq!((given.len(), refused), (16, 4));
 }
 
-#[tokio::test]
-async fn a_project_gets_its_share_of_a_pool_and_no_more() {
-    let cloud = Cloud::new().await;
+async fn a_project_gets_its_share_of_a_pool_and_no_more(engine: Engine) {
+    let cloud = Cloud::new(engine).await;
     let body = json!({"prefixes": ["10.0.0.0/16"], "default_quota": 512});
     let pool_id = pool(&cloud, body).await;
     for _ in 0..2 {
@@ -106,9 +115,8 @@ async fn a_project_gets_its_share_of_a_pool_and_no_more() {
     );
 }
 
-#[tokio::test]
-async fn there_is_one_default_pool_of_a_family() {
-    let cloud = Cloud::new().await;
+async fn there_is_one_default_pool_of_a_family(engine: Engine) {
+    let cloud = Cloud::new(engine).await;
     let body = json!({"prefixes": ["10.0.0.0/16"], "is_default": true, "default_prefixlen": 24});
     let first = pool(&cloud, body.clone()).await;
     let mut second = body;
@@ -124,9 +132,8 @@ async fn there_is_one_default_pool_of_a_family() {
     pool(&cloud, json!({"prefixes": ["10.0.0.0/16"], "is_default": true})).await;
 }
 
-#[tokio::test]
-async fn prefixes_come_and_go_but_for_those_in_use() {
-    let cloud = Cloud::new().await;
+async fn prefixes_come_and_go_but_for_those_in_use(engine: Engine) {
+    let cloud = Cloud::new(engine).await;
     let body = json!({"prefixes": ["10.0.0.0/24"], "default_prefixlen": 26});
     let pool = pool(&cloud, body).await;
     cut(&cloud, pool, json!({})).await.unwrap();
@@ -150,9 +157,8 @@ async fn prefixes_come_and_go_but_for_those_in_use() {
     assert_eq!(shown(&grown, "min_prefixlen"), 9);
 }
 
-#[tokio::test]
-async fn subnets_of_a_network_become_the_pools() {
-    let cloud = Cloud::new().await;
+async fn subnets_of_a_network_become_the_pools(engine: Engine) {
+    let cloud = Cloud::new(engine).await;
     let pool = pool(&cloud, json!({"prefixes": ["10.0.0.0/24"]})).await;
     let network = cloud.network().await;
     let subnet = cloud.subnet(network, json!({"cidr": "192.168.0.0/24"})).await.unwrap().id();
@@ -170,9 +176,8 @@ async fn subnets_of_a_network_become_the_pools() {
     assert_eq!(kind(unknown), "NetworkNotFound");
 }
 
-#[tokio::test]
-async fn pools_of_an_address_scope_do_not_overlap() {
-    let cloud = Cloud::new().await;
+async fn pools_of_an_address_scope_do_not_overlap(engine: Engine) {
+    let cloud = Cloud::new(engine).await;
     let scope = cloud.make("address_scopes", json!({"name": "s", "ip_version": 4})).await.unwrap();
     let scope_id = scope.id().to_string();
     let first = json!({"prefixes": ["10.0.0.0/16"], "address_scope_id": scope_id});
@@ -190,9 +195,8 @@ async fn pools_of_an_address_scope_do_not_overlap() {
     cloud.delete("address_scopes", scope.id()).await.unwrap();
 }
 
-#[tokio::test]
-async fn a_shared_address_scope_stays_shared() {
-    let cloud = Cloud::new().await;
+async fn a_shared_address_scope_stays_shared(engine: Engine) {
+    let cloud = Cloud::new(engine).await;
     let body = json!({"name": "s", "ip_version": 4, "shared": true});
     let scope = cloud.make("address_scopes", body).await.unwrap();
     assert_eq!(shown(&scope, "shared"), true);

@@ -3,16 +3,30 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use serde_json::json;
+use testkit::database::Engine;
 use wire::types::Id;
 use wire::types::ip::Ip;
 use wire::types::mac::Mac;
 
 use crate::cloud::{Cloud, by_address, by_subnet, ip, kind, seat};
 
-#[tokio::test]
-async fn a_port_gets_an_address_of_each_family_and_makes_its_own() {
-    let cloud = Cloud::new().await;
+testkit::on_each_engine!(
+    a_port_gets_an_address_of_each_family_and_makes_its_own,
+    a_subnet_gives_each_address_once_and_then_the_next_one_does,
+    ports_made_at_once_get_all_addresses_each_once_and_then_a_clean_refusal,
+    an_asked_address_is_given_to_one_port,
+    dhcp_ports_take_the_first_free_address,
+    an_update_keeps_what_stays_and_adds_and_removes_the_rest,
+    made_addresses_follow_the_mac_address,
+    ports_that_are_there_get_addresses_of_a_new_subnet_in_which_hosts_make_theirs,
+    addresses_are_held_as_in_a_map_whatever_happens,
+    a_network_without_subnets_gives_none_and_refuses_to_be_asked,
+);
+
+async fn a_port_gets_an_address_of_each_family_and_makes_its_own(engine: Engine) {
+    let cloud = Cloud::new(engine).await;
     let network = cloud.network().await;
     let v4 = cloud.subnet(network, json!({"cidr": "10.0.0.0/24"})).await.unwrap().id();
     let v6 = cloud.subnet(network, json!({"cidr": "2001:db8:1::/64"})).await.unwrap().id();
@@ -32,9 +46,8 @@ async fn a_port_gets_an_address_of_each_family_and_makes_its_own() {
     assert_eq!(none.ip_allocation, "none");
 }
 
-#[tokio::test]
-async fn a_subnet_gives_each_address_once_and_then_the_next_one_does() {
-    let cloud = Cloud::new().await;
+async fn a_subnet_gives_each_address_once_and_then_the_next_one_does(engine: Engine) {
+    let cloud = Cloud::new(engine).await;
     let network = cloud.network().await;
     let first = cloud.subnet(network, json!({"cidr": "10.0.0.0/26"})).await.unwrap().id();
     let mut given = BTreeSet::new();
@@ -53,9 +66,8 @@ async fn a_subnet_gives_each_address_once_and_then_the_next_one_does() {
     assert_eq!(kind(full), "IpAddressGenerationFailure");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ports_made_at_once_get_all_addresses_each_once_and_then_a_clean_refusal() {
-    let cloud = Cloud::new().await;
+async fn ports_made_at_once_get_all_addresses_each_once_and_then_a_clean_refusal(engine: Engine) {
+    let cloud = Cloud::new(engine).await;
     let network = cloud.network().await;
     cloud.subnet(network, json!({"cidr": "10.0.0.0/25"})).await.unwrap();
     let clients: Vec<_> = (0..64)
@@ -86,9 +98,8 @@ async fn ports_made_at_once_get_all_addresses_each_once_and_then_a_clean_refusal
     assert_eq!((given.len(), refused), (125, 3));
 }
 
-#[tokio::test]
-async fn an_asked_address_is_given_to_one_port() {
-    let cloud = Cloud::new().await;
+async fn an_asked_address_is_given_to_one_port(engine: Engine) {
+    let cloud = Cloud::new(engine).await;
     let network = cloud.network().await;
     let subnet = cloud.subnet(network, json!({"cidr": "10.0.0.0/24"})).await.unwrap().id();
     let ask = [by_address("10.0.0.9")];
@@ -108,9 +119,8 @@ async fn an_asked_address_is_given_to_one_port() {
     assert_eq!(different.len(), 6);
 }
 
-#[tokio::test]
-async fn dhcp_ports_take_the_first_free_address() {
-    let cloud = Cloud::new().await;
+async fn dhcp_ports_take_the_first_free_address(engine: Engine) {
+    let cloud = Cloud::new(engine).await;
     let network = cloud.network().await;
     cloud.subnet(network, json!({"cidr": "10.0.0.0/24"})).await.unwrap();
     for expected in 2..24 {
@@ -119,9 +129,8 @@ async fn dhcp_ports_take_the_first_free_address() {
     }
 }
 
-#[tokio::test]
-async fn an_update_keeps_what_stays_and_adds_and_removes_the_rest() {
-    let cloud = Cloud::new().await;
+async fn an_update_keeps_what_stays_and_adds_and_removes_the_rest(engine: Engine) {
+    let cloud = Cloud::new(engine).await;
     let network = cloud.network().await;
     let one = cloud.subnet(network, json!({"cidr": "10.0.0.0/24"})).await.unwrap().id();
     let two = cloud.subnet(network, json!({"cidr": "10.0.1.0/24"})).await.unwrap().id();
@@ -140,9 +149,8 @@ async fn an_update_keeps_what_stays_and_adds_and_removes_the_rest() {
     assert!(cloud.addresses(seat.port_id).await.is_empty());
 }
 
-#[tokio::test]
-async fn made_addresses_follow_the_mac_address() {
-    let cloud = Cloud::new().await;
+async fn made_addresses_follow_the_mac_address(engine: Engine) {
+    let cloud = Cloud::new(engine).await;
     let network = cloud.network().await;
     cloud.subnet(network, json!({"cidr": "10.0.0.0/24"})).await.unwrap();
     let slaac = json!({
@@ -157,9 +165,10 @@ async fn made_addresses_follow_the_mac_address() {
     assert_eq!(cloud.addresses(seat.port_id).await, after);
 }
 
-#[tokio::test]
-async fn ports_that_are_there_get_addresses_of_a_new_subnet_in_which_hosts_make_theirs() {
-    let cloud = Cloud::new().await;
+async fn ports_that_are_there_get_addresses_of_a_new_subnet_in_which_hosts_make_theirs(
+    engine: Engine,
+) {
+    let cloud = Cloud::new(engine).await;
     let network = cloud.network().await;
     cloud.subnet(network, json!({"cidr": "10.0.0.0/24"})).await.unwrap();
     let (host, _) = cloud.port(network, "compute:nova", None).await.unwrap();
@@ -217,8 +226,8 @@ impl Naive {
     }
 }
 
-async fn agree(acts: Vec<Act>) {
-    let cloud = Cloud::new().await;
+async fn agree(engine: Engine, acts: Vec<Act>) {
+    let cloud = Cloud::new(engine).await;
     let network = cloud.network().await;
     let mut subnets = Vec::new();
     for subnet in 0..2 {
@@ -261,18 +270,21 @@ async fn agree(acts: Vec<Act>) {
     assert!(naive.held.is_empty());
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
-    #[test]
-    fn addresses_are_held_as_in_a_map_whatever_happens(acts in acts()) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(agree(acts));
-    }
+async fn addresses_are_held_as_in_a_map_whatever_happens(engine: Engine) {
+    // A new database costs a server some time.
+    let cases = if engine == Engine::Sqlite { 24 } else { 4 };
+    let run = tokio::task::spawn_blocking(move || {
+        let mut runner = TestRunner::new(ProptestConfig::with_cases(cases));
+        runner.run(&acts(), |acts| {
+            tokio::runtime::Handle::current().block_on(agree(engine, acts));
+            Ok(())
+        })
+    });
+    run.await.unwrap().unwrap();
 }
 
-#[tokio::test]
-async fn a_network_without_subnets_gives_none_and_refuses_to_be_asked() {
-    let cloud = Cloud::new().await;
+async fn a_network_without_subnets_gives_none_and_refuses_to_be_asked(engine: Engine) {
+    let cloud = Cloud::new(engine).await;
     let network = cloud.network().await;
     let (_, taken) = cloud.port(network, "", None).await.unwrap();
     assert!(taken.fixed_ips.is_empty());

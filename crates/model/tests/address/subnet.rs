@@ -3,10 +3,20 @@
 use serde_json::{Value as Json, json};
 
 use crate::cloud::{Cloud, by_address, kind, shown};
+use testkit::database::Engine;
 
-#[tokio::test]
-async fn a_subnet_has_the_gateway_and_the_pools_that_neutron_gives_it() {
-    let cloud = Cloud::new().await;
+testkit::on_each_engine!(
+    a_subnet_has_the_gateway_and_the_pools_that_neutron_gives_it,
+    what_a_subnet_cannot_be_is_refused_by_name,
+    a_subnet_whose_prefix_is_delegated_waits_for_it,
+    an_update_obeys_the_rules_of_gateway_pools_and_modes,
+    a_subnet_goes_with_the_addresses_of_the_servers_ports_and_not_with_others,
+    of_subnets_that_overlap_and_are_made_at_once_one_comes_into_being,
+    subnets_are_seen_by_their_project_and_by_those_that_the_network_is_shared_with,
+);
+
+async fn a_subnet_has_the_gateway_and_the_pools_that_neutron_gives_it(engine: Engine) {
+    let cloud = Cloud::new(engine).await;
     let network = cloud.network().await;
     let v4 = cloud.subnet(network, json!({"cidr": "10.0.0.7/24"})).await.unwrap();
     assert_eq!(shown(&v4, "cidr"), "10.0.0.0/24");
@@ -30,9 +40,8 @@ async fn a_subnet_has_the_gateway_and_the_pools_that_neutron_gives_it() {
     assert_eq!(shown(&listed, "revision_number"), 4);
 }
 
-#[tokio::test]
-async fn what_a_subnet_cannot_be_is_refused_by_name() {
-    let cloud = Cloud::new().await;
+async fn what_a_subnet_cannot_be_is_refused_by_name(engine: Engine) {
+    let cloud = Cloud::new(engine).await;
     let network = cloud.network().await;
     cloud.subnet(network, json!({"cidr": "10.9.0.0/24"})).await.unwrap();
     let pool = |start: &str, end: &str| json!([{"start": start, "end": end}]);
@@ -72,9 +81,8 @@ async fn what_a_subnet_cannot_be_is_refused_by_name() {
     assert_eq!(kind(nobody), "NetworkNotFound");
 }
 
-#[tokio::test]
-async fn a_subnet_whose_prefix_is_delegated_waits_for_it() {
-    let cloud = Cloud::new().await;
+async fn a_subnet_whose_prefix_is_delegated_waits_for_it(engine: Engine) {
+    let cloud = Cloud::new(engine).await;
     let network = cloud.network().await;
     let body = json!({
         "ip_version": 6, "subnetpool_id": "prefix_delegation",
@@ -85,9 +93,8 @@ async fn a_subnet_whose_prefix_is_delegated_waits_for_it() {
     assert_eq!(shown(&subnet, "subnetpool_id"), "prefix_delegation");
 }
 
-#[tokio::test]
-async fn an_update_obeys_the_rules_of_gateway_pools_and_modes() {
-    let cloud = Cloud::new().await;
+async fn an_update_obeys_the_rules_of_gateway_pools_and_modes(engine: Engine) {
+    let cloud = Cloud::new(engine).await;
     let network = cloud.network().await;
     let v4 = cloud.subnet(network, json!({"cidr": "10.0.0.0/24"})).await.unwrap().id();
     let change = |body: Json| cloud.change("subnets", v4, body);
@@ -114,9 +121,8 @@ async fn an_update_obeys_the_rules_of_gateway_pools_and_modes() {
     assert_eq!(kind(off), "InvalidInput");
 }
 
-#[tokio::test]
-async fn a_subnet_goes_with_the_addresses_of_the_servers_ports_and_not_with_others() {
-    let cloud = Cloud::new().await;
+async fn a_subnet_goes_with_the_addresses_of_the_servers_ports_and_not_with_others(engine: Engine) {
+    let cloud = Cloud::new(engine).await;
     let network = cloud.network().await;
     let subnet = cloud.subnet(network, json!({"cidr": "10.0.0.0/24"})).await.unwrap().id();
     let (dhcp, _) = cloud.port(network, "network:dhcp", None).await.unwrap();
@@ -129,9 +135,8 @@ async fn a_subnet_goes_with_the_addresses_of_the_servers_ports_and_not_with_othe
     assert!(cloud.addresses(dhcp.port_id).await.is_empty());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_subnets_that_overlap_and_are_made_at_once_one_comes_into_being() {
-    let cloud = Cloud::new().await;
+async fn of_subnets_that_overlap_and_are_made_at_once_one_comes_into_being(engine: Engine) {
+    let cloud = Cloud::new(engine).await;
     let network = cloud.network().await;
     let clients: Vec<_> = (0..16)
         .map(|client| {
@@ -153,9 +158,10 @@ async fn of_subnets_that_overlap_and_are_made_at_once_one_comes_into_being() {
     }
 }
 
-#[tokio::test]
-async fn subnets_are_seen_by_their_project_and_by_those_that_the_network_is_shared_with() {
-    let cloud = Cloud::new().await;
+async fn subnets_are_seen_by_their_project_and_by_those_that_the_network_is_shared_with(
+    engine: Engine,
+) {
+    let cloud = Cloud::new(engine).await;
     let network = cloud.network().await;
     let own = cloud.subnet(network, json!({"cidr": "10.0.0.0/24"})).await.unwrap().id();
     let stranger = cloud.member("stranger");

@@ -2,7 +2,6 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::Timestamp;
 use model::backend::NoBackend;
@@ -11,7 +10,7 @@ use model::check::Finding;
 use model::kind::{Kind, World};
 use model::settings::Settings;
 use serde_json::{Value as Json, json};
-use sql::Db;
+use testkit::database::{Engine, Passing};
 use wire::ctx::Ctx;
 use wire::draft::{Draft, Verb};
 use wire::fault::Result;
@@ -22,20 +21,8 @@ use wire::value::Value;
 /// The world, and a place for its database that goes with it.
 pub struct House {
     pub world: World,
-    file: std::path::PathBuf,
+    _database: Passing,
 }
-
-impl Drop for House {
-    fn drop(&mut self) {
-        for end in ["", "-wal", "-shm"] {
-            let mut name = self.file.clone().into_os_string();
-            name.push(end);
-            drop(std::fs::remove_file(name));
-        }
-    }
-}
-
-static HOUSES: AtomicUsize = AtomicUsize::new(0);
 
 /// A caller with the role member in a project.
 pub fn member(project: &str) -> Ctx {
@@ -58,18 +45,14 @@ pub fn kind(many: &str) -> &'static dyn Kind {
 }
 
 impl House {
-    pub async fn new() -> Arc<Self> {
-        Self::with(Settings::default()).await
+    pub async fn new(engine: Engine) -> Arc<Self> {
+        Self::with(engine, Settings::default()).await
     }
 
-    pub async fn with(settings: Settings) -> Arc<Self> {
-        let number = HOUSES.fetch_add(1, Ordering::Relaxed);
-        let name = format!("nucleon-house-{}-{number}.sqlite", std::process::id());
-        let file = std::env::temp_dir().join(name);
-        let url = format!("sqlite:{}", file.display());
-        let db = Db::open(&url, model::MIGRATIONS).await.unwrap();
-        db.migrate().await.unwrap();
-        Arc::new(Self { world: World { db, settings, backend: Box::new(NoBackend) }, file })
+    pub async fn with(engine: Engine, settings: Settings) -> Arc<Self> {
+        let database = Passing::new(engine).await;
+        let world = World { db: database.db(), settings, backend: Box::new(NoBackend) };
+        Arc::new(Self { world, _database: database })
     }
 
     pub async fn create(&self, ctx: &Ctx, many: &str, body: Json) -> Result<Row> {
