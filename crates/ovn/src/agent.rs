@@ -1,7 +1,7 @@
 //! Agents, as Neutron shows them: what runs on a host, read off the rows that the hosts report in.
-//! Pure. An agent is alive that has come to the latest configuration, or the one before, or has come
-//! to any a short while ago. Not here: raising the configuration's number (`liveness`), changing
-//! agents (`bind`).
+//! Pure. An agent is alive that has come to the latest configuration, or the one before, or has
+//! come to any a short while ago. Not here: raising the configuration's number (`liveness`),
+//! changing agents (`bind`).
 
 use std::time::Duration;
 

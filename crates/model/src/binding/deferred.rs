@@ -1,6 +1,6 @@
 //! Bindings that failed and are tried again: a port that was bound to a host that could not take it
-//! keeps that host, and is plugged in as soon as the host can. Nothing else remembers it, so nothing
-//! can be forgotten.
+//! keeps that host, and is plugged in as soon as the host can. Nothing else remembers it, so
+//! nothing can be forgotten.
 
 use sql::Tx;
 use wire::fault::Result;

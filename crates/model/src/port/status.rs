@@ -1,5 +1,6 @@
-//! Whether a port is ACTIVE: what the data plane shows of it, measured by what is stored. The status
-//! is only ever changed by comparing both, whatever made somebody look. Not here: looking (`ovn`).
+//! Whether a port is ACTIVE: what the data plane shows of it, measured by what is stored. The
+//! status is only ever changed by comparing both, whatever made somebody look. Not here: looking
+//! (`ovn`).
 
 use sql::Tx;
 use wire::attr::Wire;
@@ -116,8 +117,8 @@ impl Stored {
     }
 
     /// The status that it should have: ACTIVE when it is wanted up, is bound, and is up on the host
-    /// that it is bound to. A port whose machine is on its way is so only when the new host is ready
-    /// for it too, because that is what the hypervisor waits for.
+    /// that it is bound to. A port whose machine is on its way is so only when the new host is
+    /// ready for it too, because that is what the hypervisor waits for.
     #[must_use]
     pub fn wanted(&self, seen: &Sighting) -> &'static str {
         let is_there = match self.vnic_type {

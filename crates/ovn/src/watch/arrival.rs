@@ -1,6 +1,6 @@
-//! Ports whose machines are on their way to another host. Their device is there before they are, and
-//! the hypervisor waits until it is connected: when the new host has come to a configuration that is
-//! younger than what it has claimed, the flows of the device are installed.
+//! Ports whose machines are on their way to another host. Their device is there before they are,
+//! and the hypervisor waits until it is connected: when the new host has come to a configuration
+//! that is younger than what it has claimed, the flows of the device are installed.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -13,8 +13,8 @@ use wire::types::Id;
 use super::arrival::Arrivals;
 use crate::sb::{self, Chassis};
 
-/// Who reports within this time was never taken for dead: half of the shortest time that makes sense
-/// for `agent_down_time`.
+/// Who reports within this time was never taken for dead: half of the shortest time that makes
+/// sense for `agent_down_time`.
 const SHORT_MS: i64 = 5_000;
 
 /// What has to be compared.
