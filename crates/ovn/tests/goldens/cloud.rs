@@ -69,7 +69,7 @@ fn facts() -> Facts {
 /// Plays a scenario.
 pub async fn play(name: &str, scenario: &Json) -> Cloud {
     let server = TestServer::on(Engine::Sqlite, settings(), || Box::new(Everywhere)).await;
-    let who = Who::admin();
+    let who = Who::new("admin", "admin,manager,member,reader,service");
     let mut names = BTreeMap::new();
     let mut units: BTreeMap<Mark, Wants> = BTreeMap::new();
     for call in scenario["calls"].as_array().unwrap() {

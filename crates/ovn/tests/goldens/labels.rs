@@ -201,7 +201,8 @@ fn known(rows: &[Row], calls: &str) -> Vec<(String, String)> {
 /// The MAC address and the addresses of a port, unless the calls have named them.
 fn addresses(row: &Row, label: &str, calls: &str, learn: &mut impl FnMut(&str, String)) {
     let mac = Regex::new(MAC).unwrap();
-    let all = row.columns.get("addresses").map(ToString::to_string).unwrap_or_default();
+    let columns = ["addresses", "port_security"].map(|name| row.columns.get(name));
+    let all: String = columns.into_iter().flatten().map(ToString::to_string).collect();
     let named = |text: &str| calls.contains(&format!("\"{text}\""));
     for found in mac.find_iter(&all).map(|found| found.as_str().to_owned()) {
         if !named(&found) {
