@@ -4,6 +4,7 @@
 mod connection;
 mod histogram;
 mod load;
+mod ovn;
 mod report;
 mod scenario;
 mod server;
@@ -163,6 +164,8 @@ async fn measure_own(program: &Path, options: &Options, choice: &Choice) -> Resu
         measure(&mut stage, options.scenarios(false), choice, &mut rows).await?;
         server.stop().await?;
     }
+    let wants = |name: &str| options.wants(name);
+    ovn::measure(program, &directory.path, choice, wants, &mut rows).await?;
     let (memory, ready) = (options.wants("memory"), options.wants("ready"));
     let nothing = options.scenarios(true).next().is_none() && !memory && !ready;
     if options.ports == 0 || nothing {

@@ -123,18 +123,30 @@ pub struct Choice {
     pub networks: usize,
 }
 
+impl Choice {
+    /// As many clients as were chosen, for as long as was chosen.
+    pub fn many(&self) -> Load {
+        Load {
+            clients: self.clients,
+            time: self.time,
+            warm_up: self.time / 10,
+            most: usize::MAX,
+        }
+    }
+}
+
 impl Scenario {
+    /// A line of the table for ports that are made elsewhere.
+    pub const fn named(name: &'static str, goal: Goal, neutron: &'static str) -> Self {
+        Self { name, goal, neutron, full: false, kind: Kind::CreatePort }
+    }
+
     /// Puts on the stage what it needs; returns what is to be sent.
     ///
     /// # Errors
     /// If the server refuses something or answers a question wrongly.
     pub async fn prepare(&self, stage: &mut Stage, choice: &Choice) -> Result<(Load, Requests)> {
-        let many = Load {
-            clients: choice.clients,
-            time: choice.time,
-            warm_up: choice.time / 10,
-            most: usize::MAX,
-        };
+        let many = choice.many();
         let one = Load { clients: 1, time: choice.time.div_f32(2.0), ..many };
         let few = Load { most: 100, warm_up: Duration::ZERO, ..one };
         let target = stage.target.clone();

@@ -31,6 +31,15 @@ impl Server {
     /// # Errors
     /// If it does not answer; the error has its log.
     pub async fn start(program: &Path, directory: &Path) -> Result<Self> {
+        Self::start_with(program, directory, &[]).await
+    }
+
+    /// [`Server::start`] with further options.
+    pub async fn start_with(
+        program: &Path,
+        directory: &Path,
+        options: &[String],
+    ) -> Result<Self> {
         let address = format!("127.0.0.1:{}", free_port()?);
         let database = format!("sqlite:{}", directory.join("bench.db").display());
         let log = directory.join("server.log");
@@ -39,6 +48,7 @@ impl Server {
         for kind in ["network", "subnet", "port", "security_group", "security_group_rule"] {
             server.args(["--quota", &format!("{kind}=-1")]);
         }
+        server.args(options);
         let file = File::create(&log)?;
         server.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
         let began = Instant::now();
@@ -60,6 +70,17 @@ impl Server {
     /// Ends it as an operator would.
     pub async fn stop(mut self) -> Result<()> {
         process::stop(&mut self.child, "TERM").await
+    }
+
+    /// The processor time that it has used so far.
+    pub fn cpu(&self) -> Result<Duration> {
+        let id = self.child.id().context("the server has ended")?;
+        let stat = fs::read_to_string(format!("/proc/{id}/stat"))?;
+        let (_, rest) = stat.rsplit_once(") ").context("/proc/…/stat")?;
+        // Of the fields after the name these are user and system time, in hundredths of a second.
+        let ticks = rest.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
+        let ticks: u64 = ticks.collect::<Result<Vec<u64>, _>>()?.iter().sum();
+        Ok(Duration::from_millis(ticks * 10))
     }
 
     /// The memory it has in use, in MiB.

@@ -208,11 +208,13 @@ async fn audit(work: Arc<Work>) {
         }
         Ok((units.len(), found))
     };
-    let took = |begun: Instant| begun.elapsed();
     match audited.await {
         Ok((units, found)) => {
+            let took = begun.elapsed();
             work.counters.drift.inc_by(found);
-            tracing::info!(units, found, took = ?took(begun), "compared Northbound");
+            work.counters.audit_seconds.set(took.as_secs_f64());
+            work.counters.audits.inc();
+            tracing::info!(units, found, ?took, "compared Northbound");
         }
         Err(error) => {
             let error: wire::fault::Error = error;
