@@ -4,13 +4,12 @@
 
 mod hostile {
     pub mod action;
-    pub mod units;
 }
+mod units;
 
 use std::net::Ipv4Addr;
 
 use hostile::action::{self, Constant};
-use hostile::units;
 use model::settings::Settings;
 use model::snapshot::Snapshots;
 use model::unit::Unit;
@@ -107,7 +106,7 @@ proptest! {
         texts_of in proptest::collection::vec(hostile_text(), 12),
         name in prop_oneof!["domain-name", "router", "66", "121", "mtu", "wpad"],
     ) {
-        let port = units::port(&texts_of, &name);
+        let port = units::hostile_port(&texts_of, &name);
         let mark = Unit::Port.mark(port.id);
         let id = port.id;
         let snapshots = Snapshots { ports: [(port.id, port)].into(), ..Snapshots::default() };

@@ -1,7 +1,8 @@
-//! Units whose texts are given: as a damaged database could hold them, not only as the API accepts
-//! them.
+//! Units for tests of rendering. Texts are as given: as a damaged database could hold them, not
+//! only as the API accepts them.
+#![allow(dead_code)]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::snapshot::{DnsSnapshot, FixedAddress, NamedPort, PortSnapshot, SubnetSnapshot};
 use serde_json::json;
@@ -19,11 +20,13 @@ pub const SWITCH: &str = "neutron-00000000-0000-0000-0000-000000000002";
 /// The group of its security group.
 pub const GROUP: &str = "pg_00000000_0000_0000_0000_000000000003";
 
-fn id(number: u128) -> Id {
+/// An id.
+pub fn id(number: u128) -> Id {
     Id::read(&format!("{number:032x}")).unwrap()
 }
 
-fn subnet() -> SubnetSnapshot {
+/// A subnet of version 4 with DHCP.
+pub fn subnet() -> SubnetSnapshot {
     SubnetSnapshot {
         id: id(4),
         network_id: id(2),
@@ -40,44 +43,30 @@ fn subnet() -> SubnetSnapshot {
     }
 }
 
-/// A port whose texts are these, with an option of this name.
-pub fn port(texts: &[String], option: &str) -> PortSnapshot {
+/// An unbound port with one address and one group.
+pub fn port() -> PortSnapshot {
     let subnet = subnet();
-    let profile = json!({
-        "migrating_to": texts[0],
-        "capabilities": [texts[1]],
-        "parent_name": texts[2],
-        "tag": 7,
-    });
-    let foreign = Mac::read("fa:16:3e:00:00:09");
     PortSnapshot {
         id: id(1),
-        project_id: texts[3].clone(),
+        project_id: "project".into(),
         network_id: id(2),
-        name: texts[4].clone(),
+        name: "port".into(),
         mac_address: Mac::read("fa:16:3e:00:00:01"),
         admin_state_up: true,
-        status: texts[5].clone(),
-        device_id: texts[6].clone(),
-        device_owner: texts[7].clone(),
+        status: "DOWN".into(),
+        device_id: String::new(),
+        device_owner: String::new(),
         port_security_enabled: true,
-        allowed_address_pairs: vec![
-            AddressPair { ip_address: texts[8].clone(), mac_address: foreign },
-            AddressPair { ip_address: texts[8].clone(), mac_address: None },
-        ],
-        extra_dhcp_opts: vec![DhcpOption {
-            opt_name: option.to_owned(),
-            opt_value: Some(texts[9].clone()),
-            ip_version: IpVersion::V4,
-        }],
+        allowed_address_pairs: Vec::new(),
+        extra_dhcp_opts: Vec::new(),
         revision_number: 1,
-        host: texts[10].clone(),
+        host: String::new(),
         vnic_type: VnicType::Normal,
-        vif_type: texts[11].clone(),
-        profile: Dict(profile.as_object().unwrap().clone()),
+        vif_type: "unbound".into(),
+        profile: Dict::default(),
         vif_details: Dict::default(),
         mtu: 1442,
-        availability_zone_hints: vec![texts[0].clone()],
+        availability_zone_hints: Vec::new(),
         fixed_ips: vec![FixedAddress {
             ip_address: Ip::read("10.0.0.7").unwrap(),
             subnet_id: subnet.id,
@@ -88,7 +77,43 @@ pub fn port(texts: &[String], option: &str) -> PortSnapshot {
             shared_with: BTreeSet::new(),
         }],
         security_groups: vec![id(3)],
+        subnets: BTreeMap::new(),
+    }
+}
+
+/// A profile.
+pub fn profile(json: serde_json::Value) -> Dict {
+    Dict(json.as_object().unwrap().clone())
+}
+
+/// A port whose texts are these, with an option of this name.
+pub fn hostile_port(texts: &[String], option: &str) -> PortSnapshot {
+    let foreign = Mac::read("fa:16:3e:00:00:09");
+    let pair = |mac_address| AddressPair { ip_address: texts[8].clone(), mac_address };
+    let subnet = subnet();
+    PortSnapshot {
+        project_id: texts[3].clone(),
+        name: texts[4].clone(),
+        status: texts[5].clone(),
+        device_id: texts[6].clone(),
+        device_owner: texts[7].clone(),
+        allowed_address_pairs: vec![pair(foreign), pair(None)],
+        extra_dhcp_opts: vec![DhcpOption {
+            opt_name: option.to_owned(),
+            opt_value: Some(texts[9].clone()),
+            ip_version: IpVersion::V4,
+        }],
+        host: texts[10].clone(),
+        vif_type: texts[11].clone(),
+        profile: profile(json!({
+            "migrating_to": texts[0],
+            "capabilities": [texts[1]],
+            "parent_name": texts[2],
+            "tag": 7,
+        })),
+        availability_zone_hints: vec![texts[0].clone()],
         subnets: [(subnet.id, subnet)].into(),
+        ..port()
     }
 }
 
