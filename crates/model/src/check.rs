@@ -49,6 +49,20 @@ static INVARIANTS: &[Invariant] = &[
         remedy: "set binding:host_id of the port (an empty one unbinds it)",
     },
     Invariant {
+        table: "ports",
+        sql: "SELECT p.id FROM ports p WHERE \
+              p.status NOT IN ('ACTIVE', 'DOWN', 'BUILD', 'ERROR', 'N/A')",
+        problem: "the status is none of ACTIVE, DOWN, BUILD, ERROR and N/A",
+        remedy: "set it to DOWN; the data plane says when the port works",
+    },
+    Invariant {
+        table: "networks",
+        sql: "SELECT n.id FROM networks n WHERE \
+              n.status NOT IN ('ACTIVE', 'DOWN', 'BUILD', 'ERROR')",
+        problem: "the status is none of ACTIVE, DOWN, BUILD and ERROR",
+        remedy: "set it to ACTIVE",
+    },
+    Invariant {
         table: "port_bindings",
         sql: "SELECT b.port_id FROM port_bindings b WHERE \
               (b.status = 'ACTIVE' AND (b.active_port IS NULL OR b.active_port <> b.port_id)) \

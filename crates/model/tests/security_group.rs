@@ -277,7 +277,6 @@ async fn a_request_of_a_hundred_rules_is_whole_and_quick(engine: Engine) {
     assert_eq!(used(&house, "security_group_rule", ALICE).await, 6);
     let started = Instant::now();
     assert_eq!(bulk(&house, &alice, &bodies[..100]).await.unwrap().len(), 100);
-    println!("a hundred rules: {:?}", started.elapsed());
     // Far above the promise, which a release build on a quiet machine has to keep.
     assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
     let shown_group = house.find(GROUPS, id).await.unwrap();

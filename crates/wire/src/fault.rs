@@ -160,6 +160,7 @@ faults! {
     port_security_and_ip_required_for_security_groups() = 400 "PortSecurityAndIPRequiredForSecurityGroups", "A port with 'security_groups' needs 'port_security_enabled' true, and a device that is not part of the network itself.";
     port_security_port_has_security_group() = 409 "PortSecurityPortHasSecurityGroup", "The port has security groups; set 'security_groups' to [] to disable its port security.";
     duplicate_dhcp_option(opt_name, ip_version) = 409 "NeutronDbObjectDuplicateEntry", "'extra_dhcp_opts' gives the option {opt_name} of IPv{ip_version} two values; give it one.";
+    invalid_virtual_mac_address(mac) = 400 "InvalidVirtualMACAddress", "The MAC address {mac} in 'allowed_address_pairs' must be the port's, or one of VRRP: 00:00:5e:00:01:xx with IPv4, 00:00:5e:00:02:xx with IPv6.";
     bad_port(why) = 400 "BadRequest", "{why}";
     port_binding_already_active(port_id, host) = 409 "PortBindingAlreadyActive", "The binding of port {port_id} on the host {host} is active already.";
     port_binding_already_exists(port_id, host) = 409 "PortBindingAlreadyExists", "Port {port_id} already has a binding on the host {host}.";
@@ -172,6 +173,7 @@ faults! {
     ip_address_already_allocated(ip, subnet_id) = 409 "IpAddressAlreadyAllocated", "The address {ip} of the subnet {subnet_id} is another port's; ask for another one or for none.";
     allocation_on_auto_address_subnet(ip, subnet_id) = 400 "AllocationOnAutoAddressSubnet", "'fixed_ips' asks for {ip}; ports of the subnet {subnet_id} make their addresses from their MAC addresses, so name the subnet alone.";
     ip_address_generation_failure(subnets) = 409 "IpAddressGenerationFailure", "No address is left in the allocation pools of {subnets}; delete ports or add a subnet.";
+    no_readable_subnet(network_id) = 409 "IpAddressGenerationFailure", "No subnet of the network {network_id} has addresses that can be read; an operator has to mend it, see 'nucleon db check'.";
     ip_address_generation_failure_no_matching_subnet(network_id, service_type) = 409 "IpAddressGenerationFailureNoMatchingSubnet", "No subnet of the network {network_id} has a service type for the device owner '{service_type}'.";
     fixed_ips_subnets_not_on_same_segment() = 400 "FixedIpsSubnetsNotOnSameSegment", "'fixed_ips' names subnets of different segments; those of a port must be of one.";
     host_not_connected_to_any_segment(host, network_id) = 409 "HostNotConnectedToAnySegment", "The host {host} reaches no segment of the network {network_id} that has a subnet.";

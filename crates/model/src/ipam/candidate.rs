@@ -2,7 +2,7 @@
 //! addresses of. Not here: the choice itself.
 
 use wire::attr::Wire;
-use wire::fault::{self, Error, Result};
+use wire::fault::{self, Result};
 use wire::types::Id;
 use wire::types::cidr::{Cidr, IpRange};
 use wire::types::fixed_ip::FixedIpAsk;
@@ -55,10 +55,11 @@ impl Offer {
     }
 }
 
-/// The subnets of a network, oldest first.
+/// The subnets of a network, oldest first. One whose stored addresses do not convert is passed over
+/// and reported.
 ///
 /// # Errors
-/// Those of the database.
+/// `IpAddressGenerationFailure` where no subnet of several is left; those of the database.
 pub async fn of_network(call: &Call<'_>, network_id: Id) -> Result<Vec<Candidate>> {
     let rows = call
         .tx
@@ -70,17 +71,30 @@ pub async fn of_network(call: &Call<'_>, network_id: Id) -> Result<Vec<Candidate
             &[network_id.store()],
         )
         .await?;
-    rows.iter().map(|row| read(row)).collect()
+    let candidates: Vec<Candidate> = rows.iter().filter_map(|row| read(row)).collect();
+    if candidates.is_empty() && !rows.is_empty() {
+        return Err(fault::no_readable_subnet(network_id));
+    }
+    Ok(candidates)
 }
 
-fn read(row: &[Value]) -> Result<Candidate> {
+fn read(row: &[Value]) -> Option<Candidate> {
     let [id, cidr, pools, services, dhcp, ra_mode, address_mode, segment, physical] = row else {
-        return Err(Error::internal("a subnet was read with other columns than asked for"));
+        return None;
     };
-    let damaged = || Error::internal(format!("the subnet {id:?} has a damaged id or cidr"));
-    Ok(Candidate {
-        id: Id::load(id).ok_or_else(damaged)?,
-        cidr: Cidr::load(cidr).ok_or_else(damaged)?,
+    let Some(range) = Cidr::load(cidr) else {
+        tracing::warn!(
+            target: "nucleon::damaged",
+            collection = "subnets",
+            attribute = "cidr",
+            id = id.as_text(),
+            "a stored value does not convert and the subnet is passed over; run `nucleon db check`"
+        );
+        return None;
+    };
+    Some(Candidate {
+        id: Id::load(id)?,
+        cidr: range,
         pools: Vec::load(&json(pools)).unwrap_or_default(),
         service_types: texts(&json(services)),
         enable_dhcp: truth(dhcp),
