@@ -137,13 +137,13 @@ async fn live(program: &Path, directory: &Path, rows: &mut Vec<Row>) -> Result<(
     let begun = Instant::now();
     let server = Server::start_with(program, directory, &databases.options).await?;
     wait(&server, |metrics| {
-        let (found, done) = (metrics.value("ovn_drift_total"), metrics.value("ovn_units_total"));
-        metrics.value("ovn_audits_total") >= 1.0 && found >= PORTS as f64 && done >= found
+        metrics.value("ovn_audits_total") >= 1.0
+            && metrics.value("ovn_units_total") >= PORTS as f64
+            && metrics.value("ovn_marks_waiting") == 0.0
     })
     .await?;
     let name = format!("ovn-first-sync-{PORTS}");
     announce(rows, Row::single(name, "s", begun.elapsed().as_secs_f64(), 10.0));
-    wait(&server, |metrics| metrics.value("ovn_marks_waiting") == 0.0).await?;
     server.stop().await?;
 
     let begun = Instant::now();
