@@ -10,6 +10,7 @@ pub mod dns;
 pub mod mac;
 pub mod metadata;
 pub mod pairs;
+pub mod profile;
 pub mod security;
 pub mod status;
 

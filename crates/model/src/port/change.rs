@@ -8,7 +8,7 @@ use wire::types::fixed_ip::FixedIp;
 use wire::types::mac::Mac;
 use wire::types::words::VnicType;
 
-use super::{Ports, at, dhcp, dns, forget_empty_hints, mac, pairs, refuse, security};
+use super::{Ports, at, dhcp, dns, forget_empty_hints, mac, pairs, profile, refuse, security};
 use crate::binding;
 use crate::binding::plug::{self, Plugged, Wish};
 use crate::kind::Call;
@@ -29,6 +29,7 @@ pub async fn change(call: &Call<'_>, old: &Row, ask: &Draft) -> Result<Row> {
     let own = mac.map_or_else(|| mac_of(old), |choice| choice.mac());
     port.set(at::mac_address, Some(own));
     describe(call, old, &mut port, ask, own)?;
+    suits_ovn(call, old, &port, plugged.as_ref()).await?;
     security::change(call, old, &mut port, ask).await?;
     let host = plugged.as_ref().map_or_else(|| host_of(old), |plugged| plugged.wish.host.clone());
     let addresses = readdress(call, old, &port, ask, host).await?;
@@ -77,6 +78,44 @@ fn refuse_while_bound(old: &Row, ask: &Draft) -> Result<()> {
     {
         let policy = policy.map_or("null", |policy| policy.as_str());
         return Err(fault::port_bound_numa_affinity_policy(old.id(), host_of(old), policy));
+    }
+    Ok(())
+}
+
+/// The port of a floating IP is nowhere in OVN.
+const FLOATING_IP: &str = "network:floatingip";
+/// How OVN plugs ports in.
+const OVN_VIF_TYPES: [&str; 3] = ["ovs", "agilio_ovs", "vhostuser"];
+
+/// PARITY: what Neutron's OVN driver refuses to make of a port.
+async fn suits_ovn(call: &Call<'_>, old: &Row, new: &Row, plugged: Option<&Plugged>) -> Result<()> {
+    let owner = |port: &Row| port.get(at::device_owner).as_str() == FLOATING_IP;
+    if owner(old) != owner(new) {
+        return Err(fault::bad_port(format!(
+            "'device_owner' of port {} cannot become or cease to be {FLOATING_IP}.",
+            old.id()
+        )));
+    }
+    let network_id = old.get(at::network_id);
+    let pairs = new.get(at::allowed_address_pairs);
+    if pairs != old.get(at::allowed_address_pairs) {
+        pairs::refuse_served(call, network_id, &pairs).await?;
+    }
+    let Some(plugged) = plugged else {
+        if OVN_VIF_TYPES.contains(&vif_type(old)) {
+            pairs::refuse_foreign(&pairs, mac_of(new))?;
+        }
+        return Ok(());
+    };
+    profile::check(call, plugged.wish.vnic_type, &plugged.wish.profile).await?;
+    let is_taken = new.get(at::device_id) != old.get(at::device_id)
+        && plugged.wish.host != host_of(old)
+        && pairs::are_shared(call, old.id(), network_id).await?;
+    if is_taken {
+        return Err(fault::bad_port(format!(
+            "Port {} cannot be bound: other ports have its address in their allowed address pairs.",
+            old.id()
+        )));
     }
     Ok(())
 }

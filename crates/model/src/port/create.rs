@@ -9,7 +9,7 @@ use wire::types::Id;
 use wire::types::words::BindingStatus;
 use wire::value::Value;
 
-use super::{Ports, at, dhcp, dns, forget_empty_hints, mac, pairs, refuse, security};
+use super::{Ports, at, dhcp, dns, forget_empty_hints, mac, pairs, profile, refuse, security};
 use crate::binding;
 use crate::binding::plug::{self, Wish};
 use crate::ipam;
@@ -43,13 +43,16 @@ async fn make(call: &Call<'_>, ask: &Draft, is_limited: bool) -> Result<Row> {
     port.set(at::revision_number, 1);
     port.set(at::status, "DOWN".into());
     security::decide(call, &mut port, ask, filtered).await?;
-    let plugged = plug::plug(call, port.id(), network_id, wish(ask)).await?;
+    let wish = wish(ask);
+    profile::check(call, wish.vnic_type, &wish.profile).await?;
+    let plugged = plug::plug(call, port.id(), network_id, wish).await?;
     let mac = match plugged.device_mac() {
         Some(device) => mac::Choice::of(call, device),
         None => mac::Choice::of(call, ask.asked(at::mac_address).flatten()),
     };
     port.set(at::mac_address, Some(mac.mac()));
     describe(call, &mut port, ask, mac)?;
+    pairs::refuse_served(call, network_id, &port.get(at::allowed_address_pairs)).await?;
     let seat = ipam::Seat {
         port_id: port.id(),
         network_id,
