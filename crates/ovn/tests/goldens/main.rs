@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use regex_lite::Regex;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -48,6 +48,38 @@ fn written() -> BTreeSet<String> {
         what.trim_matches('`').to_owned()
     })
     .collect()
+}
+
+/// A history in the short form of `readers.json`: as a record, without replies but for ids.
+fn history(steps: &Json) -> Json {
+    let call = |step: &Json| {
+        let method = step[0].as_str().unwrap();
+        let status = match method {
+            "POST" => 201,
+            "DELETE" => 204,
+            _ => 200,
+        };
+        let reply = step[3].as_str().map_or(Json::Null, |name| {
+            let body = step[2].as_object().unwrap();
+            let kind = body.keys().next().unwrap();
+            json!({kind: {"id": format!("<{name}>")}})
+        });
+        json!({
+            "method": method, "path": step[1], "body": step[2], "status": status, "reply": reply,
+        })
+    };
+    json!({"calls": steps.as_array().unwrap().iter().map(call).collect::<Vec<_>>()})
+}
+
+/// [`cloud::play`] compares after each call what was rendered of the marked units with all that
+/// there is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_reads_something_of_another_unit_is_marked_when_it_changes() {
+    let histories: Json = serde_json::from_str(include_str!("readers.json")).unwrap();
+    for (name, steps) in histories.as_object().unwrap() {
+        let cloud = cloud::play(name, &history(steps)).await;
+        assert!(cloud.rows.len() > 3, "{name}: something is left");
+    }
 }
 
 /// A place with `*` for anything.
