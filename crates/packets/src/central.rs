@@ -134,6 +134,23 @@ impl Database {
         until(&format!("{name} in service"), || attempt(&ready).ok());
     }
 
+    /// A copy of the database as it is now.
+    ///
+    /// # Panics
+    /// If it cannot be read.
+    pub fn back_up(&self) -> Vec<u8> {
+        fs::read(self.path(0, "db")).unwrap()
+    }
+
+    /// Puts a copy in the place of a database whose server is not running.
+    ///
+    /// # Panics
+    /// If it is, or is one of several, which would know better.
+    pub fn restore(&self, copy: Vec<u8>) {
+        assert!(self.servers[0].is_none() && !self.clustered);
+        fs::write(self.path(0, "db"), copy).unwrap();
+    }
+
     /// Kills a server, without warning.
     ///
     /// # Panics

@@ -69,7 +69,7 @@ impl Nucleon {
         drop(self.program.take());
         let binary = self.binary.display().to_string();
         let mut words = vec![binary.as_str(), "serve", "--listen", "127.0.0.1:0"];
-        words.extend(["--auth", "none"]);
+        words.extend(["--auth", "none", "--quota", "port=-1"]);
         words.extend(self.attached.iter().map(String::as_str));
         // A log for each start: the address is looked for in it.
         let _ = std::fs::remove_file(self.directory.join("nucleon.log"));

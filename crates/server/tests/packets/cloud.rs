@@ -7,6 +7,7 @@ use std::time::Duration;
 use packets::guest::Guest;
 use packets::lab::{Lab, Size};
 use packets::nucleon::{Client, Nucleon};
+use packets::patience::until;
 use serde_json::{Value as Json, json};
 
 /// As long as an effect may take that the API has promised.
@@ -37,7 +38,7 @@ impl Cloud {
         let nucleon = Nucleon::start(&lab, env!("CARGO_BIN_EXE_nucleon"));
         let cloud = Self { nucleon, lab };
         // A server that has just begun may not have seen every hypervisor yet.
-        packets::patience::until("agents of the hypervisors", || {
+        until("agents of the hypervisors", || {
             (cloud.living_agents() >= size.hypervisors.into()).then_some(())
         });
         cloud
@@ -52,6 +53,12 @@ impl Cloud {
         let agents = self.client().list("agents");
         let controller = |it: &&Json| it["binary"] == "ovn-controller" && it["alive"] == true;
         agents.iter().filter(controller).count()
+    }
+
+    /// Compares all of OVN with what is stored, until there is no difference: what is said then.
+    pub fn audit(&self) -> String {
+        let audit = || self.nucleon.command(&["ovn", "audit"]).ok();
+        until("an audit without a difference", audit).0.trim().to_owned()
     }
 
     /// A network of guests.

@@ -7,6 +7,7 @@ mod cloud;
 mod addresses;
 mod binding;
 mod cluster;
+mod drift;
 mod migration;
 mod names;
 mod security_group;
