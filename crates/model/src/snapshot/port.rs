@@ -1,5 +1,5 @@
 //! What a port's rendering reads: itself with its active binding, addresses and groups, the MTU and
-//! zones of its network, DHCP and address scopes of its subnets, and who else may use its addresses.
+//! zones of its network, DHCP and address scopes of its subnets, who else may use its addresses.
 
 use std::collections::{BTreeMap, BTreeSet};
 
