@@ -32,11 +32,16 @@ pub struct Client<'a> {
     pub known: Rc<RefCell<Known>>,
     /// His choices.
     pub dice: Dice,
+    /// He changes the same few things again and again.
+    pub is_stubborn: bool,
 }
 
 impl Client<'_> {
     /// Asks for one change, whatever it may be.
     pub async fn act(&mut self) {
+        if self.is_stubborn && self.dice.percent(60) {
+            return self.update_port().await;
+        }
         match self.dice.below(100) {
             0..9 => self.create_network().await,
             9..20 => self.create_subnet().await,
@@ -82,7 +87,9 @@ impl Client<'_> {
     /// One of those that are known.
     fn pick(&mut self, of: impl Fn(&Known) -> &Vec<String>) -> Option<String> {
         let known = self.known.borrow();
-        self.dice.one(of(&known)).cloned()
+        let all = of(&known);
+        let some = if self.is_stubborn { all.len().min(2) } else { all.len() };
+        self.dice.one(&all[..some]).cloned()
     }
 
     async fn delete(&mut self, path: &str, of: fn(&mut Known) -> &mut Vec<String>) {

@@ -11,6 +11,7 @@
 mod cloud;
 mod dice;
 mod history;
+mod house;
 mod meddler;
 mod oracle;
 mod order;
@@ -50,8 +51,10 @@ fn whatever_goes_wrong_no_difference_is_left() {
     }
     let count = given("NUCLEON_SIMULATION_HISTORIES").unwrap_or(HISTORIES);
     let (next, failed) = (AtomicU64::new(0), Mutex::new(Vec::new()));
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
     std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
+        // Most histories have to wait now and then.
+        for _ in 0..2 * threads {
             scope.spawn(|| {
                 while failed.lock().unwrap().is_empty() {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
