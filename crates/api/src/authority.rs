@@ -148,11 +148,10 @@ impl<'a> View<'a> {
         let who = credentials(ctx);
         let mut mask = Mask::of(table, fields);
         let mut asked = Vec::new();
-        for (index, attr) in table.attrs.iter().enumerate() {
-            if !mask.shows(index) {
-                continue;
-            }
-            let Some(rule) = rules.rule(&format!("get_{}:{}", table.one, attr.wire)) else {
+        let whole = format!("get_{}", table.one);
+        for (part, rule) in rules.parts(&whole) {
+            let position = table.attrs.iter().position(|attr| attr.wire == part);
+            let Some(index) = position.filter(|index| mask.shows(*index)) else {
                 continue;
             };
             if rule.depends_on_target() {
@@ -161,7 +160,7 @@ impl<'a> View<'a> {
                 mask.hide(index);
             }
         }
-        let row_rule = rules.resolve(&format!("get_{}", table.one));
+        let row_rule = rules.resolve(&whole);
         let none = match row_rule {
             None => true,
             Some(rule) if !rule.depends_on_target() => {

@@ -75,6 +75,8 @@ impl Rule {
 pub struct Enforcer {
     rules: Vec<Rule>,
     ids: HashMap<Box<str>, RuleId>,
+    /// By the name before the first colon: those with more behind it.
+    parts: HashMap<Box<str>, Vec<RuleId>>,
     warnings: Vec<String>,
 }
 
@@ -135,6 +137,14 @@ impl Enforcer {
     #[must_use]
     pub fn resolve(&self, name: &str) -> Option<&Rule> {
         self.rule(name).or_else(|| self.rule(FALLBACK))
+    }
+
+    /// The rules of the parts of what `name` is about, each with the part's name:
+    /// `binding:host_id` and the rule `get_port:binding:host_id` for `get_port`.
+    pub fn parts<'a>(&'a self, name: &str) -> impl Iterator<Item = (&'a str, &'a Rule)> + use<'a> {
+        let rules = self.parts.get(name).into_iter().flatten();
+        let rules = rules.filter_map(|RuleId(id)| self.rules.get(*id));
+        rules.filter_map(|rule| Some((rule.name.split_once(':')?.1, rule)))
     }
 
     /// Whether the answer of `rule` may differ between two targets.
@@ -249,7 +259,13 @@ impl Drafts {
             let Draft { name, text, line, scopes, expression: _ } = draft;
             Rule { name, text, line, scopes, check, shape }
         });
-        Ok(Enforcer { rules: rules.collect(), ids: self.ids, warnings: self.warnings })
+        let mut parts: HashMap<Box<str>, Vec<RuleId>> = HashMap::new();
+        for (name, id) in &self.ids {
+            if let Some((whole, _)) = name.split_once(':') {
+                parts.entry(whole.into()).or_default().push(*id);
+            }
+        }
+        Ok(Enforcer { rules: rules.collect(), ids: self.ids, parts, warnings: self.warnings })
     }
 }
 

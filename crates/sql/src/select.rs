@@ -61,8 +61,9 @@ pub(crate) struct Select {
     table: &'static Resource,
     /// The positions of the attributes that are read, in the order of the columns.
     read: Vec<usize>,
-    /// With `:project` where the caller's project stands.
+    /// With `?` for the caller's project, so many times.
     sql: String,
+    projects: usize,
 }
 
 impl Select {
@@ -85,13 +86,16 @@ impl Select {
             }
         }
         let sql = format!("SELECT {} {}", columns.join(", "), from(table));
-        Self { table, read, sql }
+        let projects = sql.matches(":project").count();
+        Self { table, read, sql: sql.replace(":project", "?"), projects }
     }
 
     /// The statement so far, for this caller.
     pub fn start(&self, scope: &Scope) -> Sql {
         let mut sql = Sql::default();
-        sql.push_for(&self.sql, scope);
+        // Room for the condition: the text is long and grows otherwise by copying.
+        sql.text.reserve(self.sql.len() + 256);
+        sql.bind(&self.sql, vec![Value::text(&*scope.project_id); self.projects]);
         sql
     }
 

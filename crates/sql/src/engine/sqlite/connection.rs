@@ -123,6 +123,11 @@ pub fn execute(connection: &Connection, sql: &str, params: &[Value]) -> rusqlite
     Ok(changed as u64)
 }
 
+/// Begins or ends a transaction or a savepoint. Every request does, so it is prepared once.
+pub fn turn(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.raw_execute().map(drop)
+}
+
 /// Runs a query.
 pub fn rows(connection: &Connection, sql: &str, params: &[Value]) -> rusqlite::Result<Cells> {
     let mut all = Vec::new();
@@ -179,6 +184,7 @@ pub fn failure(error: rusqlite::Error, schema: Option<&Schema>) -> Failure {
         (ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _) => {
             Failure::Overtaken("another process is writing to the database")
         }
+        (ErrorCode::DiskFull, _) => Failure::Full(error.to_string()),
         (_, ffi::SQLITE_CONSTRAINT_FOREIGNKEY) => Failure::Foreign(None),
         (
             _,

@@ -67,7 +67,7 @@ struct Reader {
 impl Drop for Reader {
     fn drop(&mut self) {
         if let (Some(connection), Some(file)) = (self.connection.take(), &self.shared.file)
-            && connection.execute_batch("ROLLBACK").is_ok()
+            && connection::turn(&connection, "ROLLBACK").is_ok()
         {
             file.readers.give(connection);
         }
@@ -112,7 +112,8 @@ impl Sqlite {
                     Some(connection) => connection,
                     None => connection::open(&file.path, Role::Reader)?,
                 };
-                connection.execute_batch("BEGIN").map_err(|e| failure(e, None).error("BEGIN"))?;
+                connection::turn(&connection, "BEGIN")
+                    .map_err(|error| failure(error, None).error("BEGIN"))?;
                 let shared = Arc::clone(&shared);
                 Seat::Reader(Reader { connection: Some(connection), shared, _permit: permit })
             }

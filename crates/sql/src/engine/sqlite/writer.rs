@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rusqlite::Connection;
 use tokio::sync::{Mutex, Notify, OwnedMutexGuard, oneshot};
-use wire::fault::{Error, Result};
+use wire::fault::{self, Error, Result};
 
-use super::connection::failure;
+use super::connection::{failure, turn};
 use crate::stats::{Counters, Queued, count};
 
 /// Transactions that one commit covers at most.
@@ -39,13 +39,13 @@ impl Writer {
         if self.connection.is_autocommit() {
             return self.tell(self.members.is_empty());
         }
-        let committed = match self.connection.execute_batch("COMMIT") {
+        let committed = match turn(&self.connection, "COMMIT") {
             Ok(()) => true,
             Err(error) => {
                 let members = self.members.len();
                 tracing::error!(error = %error, members, "a commit failed; nothing of it is stored");
                 if !self.connection.is_autocommit()
-                    && let Err(error) = self.connection.execute_batch("ROLLBACK")
+                    && let Err(error) = turn(&self.connection, "ROLLBACK")
                 {
                     tracing::error!(error = %error, "a rollback failed");
                 }
@@ -153,10 +153,10 @@ impl Member {
         let connection = &guard.connection;
         let first = connection.is_autocommit();
         let begun = match first {
-            true => connection.execute_batch(begin),
+            true => turn(connection, begin),
             false => Ok(()),
         };
-        match begun.and_then(|()| connection.execute_batch("SAVEPOINT member")) {
+        match begun.and_then(|()| turn(connection, "SAVEPOINT member")) {
             Ok(()) => Ok(Self { guard: Some(guard), queue: Arc::clone(queue) }),
             Err(error) => {
                 drop(guard);
@@ -201,7 +201,10 @@ impl Member {
         }
         match outcome.await {
             Ok(true) => Ok(()),
-            _ => Err(Error::internal("the commit of the group failed")),
+            // Why is in the log, of whoever met it.
+            _ => Err(fault::unavailable(
+                "The database could not store this, and nothing was changed; try again later.",
+            )),
         }
     }
 }
@@ -210,7 +213,7 @@ impl Writer {
     /// Undoes the whole group.
     fn abandon(&mut self) {
         if !self.connection.is_autocommit()
-            && let Err(error) = self.connection.execute_batch("ROLLBACK")
+            && let Err(error) = turn(&self.connection, "ROLLBACK")
         {
             tracing::error!(error = %error, "a rollback failed");
         }
@@ -220,8 +223,8 @@ impl Writer {
 
 /// Ends the savepoint. False: the transaction around it is lost or in an unknown state.
 fn close(connection: &Connection, keep: bool) -> bool {
-    let end = if keep { "RELEASE member" } else { "ROLLBACK TO member; RELEASE member" };
-    match connection.execute_batch(end) {
+    let undone = if keep { Ok(()) } else { turn(connection, "ROLLBACK TO member") };
+    match undone.and_then(|()| turn(connection, "RELEASE member")) {
         Ok(()) => true,
         Err(error) => {
             tracing::error!(error = %error, "SQLite lost a transaction");
