@@ -210,7 +210,8 @@ struct Latencies(Vec<(f64, f64)>);
 impl Latencies {
     fn of(metrics: &Metrics) -> Self {
         let bucket = |line: &str| {
-            let rest = line.strip_prefix("nucleon_ovn_commit_to_northbound_seconds_bucket{le=\"")?;
+            let rest =
+                line.strip_prefix("nucleon_ovn_commit_to_northbound_seconds_bucket{le=\"")?;
             let (bound, count) = rest.split_once("\"} ")?;
             Some((bound.parse().unwrap_or(f64::INFINITY), count.trim().parse().ok()?))
         };

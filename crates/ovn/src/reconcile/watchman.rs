@@ -3,16 +3,20 @@
 //! gone, and from time to time everything. What is found is marked, and worked on as all else is.
 
 use std::collections::BTreeSet;
+use std::iter::Peekable;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ovsdb::client::Client;
+use ovsdb::collection::Set;
 use ovsdb::replica::{Change, Replica};
+use ovsdb::row::Row;
 use ovsdb::value::{Atom, Datum};
 use sql::Mark;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use uuid::Uuid;
 use wire::ctx::Ctx;
 use wire::fault::Result;
 
@@ -137,29 +141,25 @@ fn suspects(changes: &[Change], replica: &Replica) -> BTreeSet<Mark> {
     let (mut ours, mut suspects) = (BTreeSet::new(), BTreeSet::new());
     for change in changes {
         let Some(table) = Table::named(change.table) else { continue };
-        let Some(row) = change.new.as_ref().or(change.old.as_ref()) else { continue };
+        let (old, new) = (change.old.as_deref(), change.new.as_deref());
+        let Some(row) = new.or(old) else { continue };
         let unit = owned::unit_of(replica, table, change.uuid, row);
-        let column = |row: Option<&Arc<ovsdb::row::Row>>, name: &str| {
-            row.map_or_else(Datum::none, |row| row.get(name).clone())
-        };
-        let shown = |row: Option<&Arc<ovsdb::row::Row>>| {
-            column(row, "external_ids").text_at(SYNC).map(str::to_owned)
-        };
-        let (before, after) = (shown(change.old.as_ref()), shown(change.new.as_ref()));
-        if after.is_some() && before != after {
+        if token(new).is_some() && token(old) != token(new) {
             ours.extend(unit);
             continue;
         }
-        let is_same =
-            |name: &str| column(change.old.as_ref(), name) == column(change.new.as_ref(), name);
-        let mut is_own = change.old.is_none() || change.new.is_none();
-        for (name, _) in row.iter().filter(|(name, _)| !is_same(name)) {
+        let mut is_own = old.is_none() || new.is_none();
+        for (name, _) in row.iter() {
+            let (before, after) = (old.map(|row| row.get(name)), new.map(|row| row.get(name)));
+            if before == after {
+                continue;
+            }
             match table.members(name) {
-                Some(members) => {
-                    let (old, new) =
-                        (column(change.old.as_ref(), name), column(change.new.as_ref(), name));
-                    suspects.extend(moved(&old, &new, members, replica));
-                }
+                Some(members) => moved(before, after, |uuid| {
+                    let row = replica.row(members.name(), uuid);
+                    let unit = row.and_then(|row| owned::unit_of(replica, members, uuid, row));
+                    suspects.extend(unit);
+                }),
                 None => is_own = true,
             }
         }
@@ -170,16 +170,32 @@ fn suspects(changes: &[Change], replica: &Replica) -> BTreeSet<Mark> {
     &suspects - &ours
 }
 
-/// The units of the rows that came into a set or went out of it, and that are there.
-fn moved(old: &Datum, new: &Datum, members: Table, replica: &Replica) -> BTreeSet<Mark> {
-    let set = |datum: &Datum| -> BTreeSet<uuid::Uuid> {
-        datum.as_set().into_iter().flatten().filter_map(Atom::as_uuid).collect()
-    };
-    let unit = |uuid: &uuid::Uuid| {
-        let row = replica.row(members.name(), *uuid)?;
-        owned::unit_of(replica, members, *uuid, row)
-    };
-    set(old).symmetric_difference(&set(new)).filter_map(unit).collect()
+/// Who has written a row last, if he says so.
+fn token(row: Option<&Row>) -> Option<&str> {
+    row?.get("external_ids").text_at(SYNC)
+}
+
+/// The rows that came into a set or went out of it, in one walk: most of a long set stays.
+fn moved(before: Option<&Datum>, after: Option<&Datum>, mut see: impl FnMut(Uuid)) {
+    fn members(datum: Option<&Datum>) -> Peekable<impl Iterator<Item = Uuid>> {
+        let set = datum.and_then(Datum::as_set).map(Set::as_slice).unwrap_or_default();
+        set.iter().filter_map(Atom::as_uuid).peekable()
+    }
+    let (mut before, mut after) = (members(before), members(after));
+    loop {
+        let one = match (before.peek(), after.peek()) {
+            (None, None) => return,
+            (Some(old), Some(new)) if old == new => {
+                before.next();
+                after.next();
+                continue;
+            }
+            (Some(old), Some(new)) if old < new => before.next(),
+            (Some(_), None) => before.next(),
+            (_, Some(_)) => after.next(),
+        };
+        one.into_iter().for_each(&mut see);
+    }
 }
 
 async fn look(work: Arc<Work>, suspects: Vec<Mark>) {
@@ -244,4 +260,29 @@ async fn mark(work: &Work, findings: Vec<Finding>) -> Result<u64> {
         })
         .await?;
     Ok(u64::try_from(new.len()).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_moved_is_in_one_of_both_sets(
+            old in prop::collection::btree_set(0_u128..20, 0..20),
+            new in prop::collection::btree_set(0_u128..20, 0..20),
+        ) {
+            let set = |numbers: &BTreeSet<u128>| {
+                Datum::set(numbers.iter().map(|number| Uuid::from_u128(*number)))
+            };
+            let mut seen = Vec::new();
+            moved(Some(&set(&old)), Some(&set(&new)), |uuid| seen.push(uuid.as_u128()));
+            let differ: Vec<u128> = old.symmetric_difference(&new).copied().collect();
+            prop_assert_eq!(seen, differ);
+            let mut gone = Vec::new();
+            moved(Some(&set(&old)), None, |uuid| gone.push(uuid.as_u128()));
+            prop_assert_eq!(gone, old.into_iter().collect::<Vec<_>>());
+        }
+    }
 }

@@ -182,7 +182,7 @@ fn port(id: Id, port: &Port) -> Wants {
         row(Table::LogicalSwitchPort, &*name.key)
             .text("name", &name.key)
             .keys("external_ids", [("neutron:port_name", "p")])
-            .refers("dhcpv4_options", dhcp.clone()),
+            .refers("dhcpv4_options", dhcp),
     );
     // A port with options of its own needs its subnet none the less.
     if let (Some(subnet), true) = (port.subnet, port.options.is_some()) {
