@@ -1,13 +1,22 @@
 //! Agents and availability zones.
 
 use serde_json::{Value as Json, json};
+use testkit::database::Engine;
 
 use crate::world::World;
 
+testkit::on_each_engine!(
+    agents_are_shown_as_neutron_shows_them,
+    an_agent_dies_when_it_does_not_come_to_the_configuration,
+    a_host_without_a_chassis_is_dead,
+    agents_can_be_described_and_forgotten_and_nothing_else,
+    looking_at_agents_raises_the_number_once_whoever_looks,
+);
+
 const METADATA: &str = "11111111-1111-4111-8111-111111111111";
 
-async fn world() -> World {
-    let world = World::new().await;
+async fn world(engine: Engine) -> World {
+    let world = World::new(engine).await;
     let config = [
         ("ovn-cms-options", "enable-chassis-as-gw, availability-zones=az2:az1"),
         ("ovn-bridge-mappings", "public:br-ex,other:br-o"),
@@ -22,9 +31,8 @@ async fn agent(world: &World, id: &str) -> Json {
     world.ask("GET", &format!("agents/{id}"), "agent", Json::Null).await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn agents_are_shown_as_neutron_shows_them() {
-    let world = world().await;
+async fn agents_are_shown_as_neutron_shows_them(engine: Engine) {
+    let world = world(engine).await;
     world.reports("w1", 7, 1_795_257_886_123);
     world
         .sees(|sb| {
@@ -60,9 +68,8 @@ async fn agents_are_shown_as_neutron_shows_them() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_agent_dies_when_it_does_not_come_to_the_configuration() {
-    let world = world().await;
+async fn an_agent_dies_when_it_does_not_come_to_the_configuration(engine: Engine) {
+    let world = world(engine).await;
     let long_ago = jiff::Timestamp::now().as_millisecond() - 100_000;
     for (nb_cfg, alive) in [(6, true), (5, false)] {
         world.reports("w1", nb_cfg, long_ago);
@@ -75,9 +82,8 @@ async fn an_agent_dies_when_it_does_not_come_to_the_configuration() {
     assert_eq!(agent(&world, "w22").await["alive"], true);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_host_without_a_chassis_is_dead() {
-    let world = world().await;
+async fn a_host_without_a_chassis_is_dead(engine: Engine) {
+    let world = world(engine).await;
     world.southbound(&[
         json!({"op": "delete", "table": "Chassis", "where": [["name", "==", "w1"]]}),
     ]);
@@ -87,9 +93,8 @@ async fn a_host_without_a_chassis_is_dead() {
     assert_eq!(dead["host"], "(\"Chassis\" register deleted)");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn agents_can_be_described_and_forgotten_and_nothing_else() {
-    let world = world().await;
+async fn agents_can_be_described_and_forgotten_and_nothing_else(engine: Engine) {
+    let world = world(engine).await;
     let put = |id: &'static str, ask: Json| {
         let world = &world;
         async move { world.call("PUT", &format!("agents/{id}"), Some(json!({"agent": ask}))).await }
@@ -117,9 +122,8 @@ async fn agents_can_be_described_and_forgotten_and_nothing_else() {
     assert_eq!(agent(&world, "w22").await["alive"], true);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn looking_at_agents_raises_the_number_once_whoever_looks() {
-    let world = world().await;
+async fn looking_at_agents_raises_the_number_once_whoever_looks(engine: Engine) {
+    let world = world(engine).await;
     let long = std::time::Duration::from_secs(37);
     let liveness = world.ovn.liveness();
     assert!(liveness.raise(long).await.unwrap());

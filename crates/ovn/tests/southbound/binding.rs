@@ -1,8 +1,20 @@
 //! Where ports can be plugged in, and how.
 
 use serde_json::{Value as Json, json};
+use testkit::database::Engine;
 
 use crate::world::{World, id, server_port};
+
+testkit::on_each_engine!(
+    each_kind_of_card_is_plugged_in_as_neutron_does_it,
+    a_card_with_its_own_processor_is_found_by_its_serial_number,
+    physical_networks_are_those_of_the_bridge_mappings,
+    a_port_binds_by_itself_when_its_host_comes,
+    a_host_that_came_while_nobody_looked_is_found_by_comparing,
+    a_host_whose_agent_is_dead_takes_no_port_until_it_lives_again,
+    a_bridge_that_is_mapped_later_lets_waiting_ports_in,
+    what_ovn_cannot_be_told_is_refused,
+);
 
 const KINDS: [&str; 9] = [
     "normal",
@@ -31,9 +43,8 @@ async fn plugged(world: &World, network: &str, host: &str, kind: &str, profile: 
     shown
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn each_kind_of_card_is_plugged_in_as_neutron_does_it() {
-    let world = World::new().await;
+async fn each_kind_of_card_is_plugged_in_as_neutron_does_it(engine: Engine) {
+    let world = World::new(engine).await;
     world.host("w1", &[("datapath-type", "system")], &[("neutron:ovn-bridge", "br-x")]).await;
     let dpdk = [("datapath-type", "netdev"), ("iface-types", "dpdk,dpdkvhostuser")];
     world.host("w2", &dpdk[..1], &[]).await;
@@ -75,23 +86,24 @@ async fn each_kind_of_card_is_plugged_in_as_neutron_does_it() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_card_with_its_own_processor_is_found_by_its_serial_number() {
-    let world = World::new().await;
+async fn a_card_with_its_own_processor_is_found_by_its_serial_number(engine: Engine) {
+    let world = World::new(engine).await;
     world.host("w1", &[("datapath-type", "system")], &[]).await;
     let card = [("ovn-cms-options", "card-serial-number=AB42"), ("datapath-type", "netdev")];
     world.host("dpu", &card, &[]).await;
     let network = &world.network(json!({})).await;
-    let profile = |serial: &str| json!({"card_serial_number": serial, "vf_num": 1});
+    let profile = |serial: &str| {
+        json!({"card_serial_number": serial, "vf_num": 1, "pf_mac_address": "00:53:00:00:00:42",
+            "pci_vendor_info": "15b3:101e", "pci_slot": "0000:82:00.0", "physical_network": null})
+    };
     let shown = plugged(&world, network, "w1.example", "remote-managed", profile("AB42")).await;
     assert_eq!((&shown[0], &shown[1]["datapath_type"]), (&json!("ovs"), &json!("netdev")));
     let shown = plugged(&world, network, "w1.example", "remote-managed", profile("other")).await;
     assert_eq!(shown[0], "binding_failed");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn physical_networks_are_those_of_the_bridge_mappings() {
-    let world = World::new().await;
+async fn physical_networks_are_those_of_the_bridge_mappings(engine: Engine) {
+    let world = World::new(engine).await;
     world.host("w1", &[("ovn-bridge-mappings", "physnet1:br-ex, physnet2:br-o")], &[]).await;
     for (physical_network, vif_type) in
         [("physnet1", "ovs"), ("physnet2", "ovs"), ("physnet3", "binding_failed")]
@@ -104,9 +116,8 @@ async fn physical_networks_are_those_of_the_bridge_mappings() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_port_binds_by_itself_when_its_host_comes() {
-    let world = World::new().await;
+async fn a_port_binds_by_itself_when_its_host_comes(engine: Engine) {
+    let world = World::new(engine).await;
     let network = world.network(json!({})).await;
     let port = world.port(server_port(&network, "w1.example")).await;
     assert_eq!(port["binding:vif_type"], "binding_failed");
@@ -119,9 +130,8 @@ async fn a_port_binds_by_itself_when_its_host_comes() {
     assert_eq!(bound["status"], "DOWN");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_host_that_came_while_nobody_looked_is_found_by_comparing() {
-    let mut world = World::new().await;
+async fn a_host_that_came_while_nobody_looked_is_found_by_comparing(engine: Engine) {
+    let mut world = World::new(engine).await;
     world.blind();
     let network = world.network(json!({})).await;
     let port = id(&world.port(server_port(&network, "w1.example")).await);
@@ -131,9 +141,8 @@ async fn a_host_that_came_while_nobody_looked_is_found_by_comparing() {
     world.becomes(&port, "binding:vif_type", json!("ovs")).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_host_whose_agent_is_dead_takes_no_port_until_it_lives_again() {
-    let world = World::new().await;
+async fn a_host_whose_agent_is_dead_takes_no_port_until_it_lives_again(engine: Engine) {
+    let world = World::new(engine).await;
     world.host("w1", &[], &[]).await;
     let long_ago = jiff::Timestamp::now().as_millisecond() - 100_000;
     world.reports("w1", 3, long_ago);
@@ -145,9 +154,8 @@ async fn a_host_whose_agent_is_dead_takes_no_port_until_it_lives_again() {
     world.becomes(&id(&port), "binding:vif_type", json!("ovs")).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_bridge_that_is_mapped_later_lets_waiting_ports_in() {
-    let world = World::new().await;
+async fn a_bridge_that_is_mapped_later_lets_waiting_ports_in(engine: Engine) {
+    let world = World::new(engine).await;
     world.host("w1", &[], &[]).await;
     let network = json!({"provider:network_type": "flat", "provider:physical_network": "p"});
     let network = world.network(network).await;
@@ -156,4 +164,40 @@ async fn a_bridge_that_is_mapped_later_lets_waiting_ports_in() {
         "where": [["name", "==", "w1"]],
         "mutations": [["other_config", "insert", ["map", [["ovn-bridge-mappings", "p:br"]]]]]})]);
     world.becomes(&port, "binding:vif_type", json!("ovs")).await;
+}
+
+async fn what_ovn_cannot_be_told_is_refused(engine: Engine) {
+    let world = World::new(engine).await;
+    world.host("w1", &[("datapath-type", "system")], &[]).await;
+    let network = world.network(json!({})).await;
+    let subnet = json!({"network_id": network, "cidr": "10.0.0.0/24", "ip_version": 4});
+    world.ask("POST", "subnets", "subnet", subnet).await;
+    let refused = async |method: &str, path: &str, port: Json| {
+        let reply = world.call(method, path, Some(json!({ "port": port }))).await;
+        assert_eq!(reply.status / 100, 4, "{path}: {}", reply.text);
+        reply.fault().to_owned()
+    };
+    let pairs = |ip: &str| json!([{ "ip_address": ip }]);
+    // The metadata port has the first address.
+    let served = json!({"network_id": network, "allowed_address_pairs": pairs("10.0.0.2")});
+    assert_eq!(refused("POST", "ports", served).await, "InvalidInput");
+    let nested = json!({"parent_name": "11111111-1111-4111-8111-111111111111", "tag": 7});
+    let nested = json!({"network_id": network, "binding:profile": nested});
+    assert_eq!(refused("POST", "ports", nested).await, "PortNotFound");
+    let shared = world.port(json!({"network_id": network})).await;
+    let address = shared["fixed_ips"][0]["ip_address"].as_str().unwrap();
+    let user = json!({"network_id": network, "allowed_address_pairs": pairs(address)});
+    world.port(user).await;
+    let path = format!("ports/{}", id(&shared));
+    let taken = json!({"device_id": "vm", "device_owner": "compute:nova",
+        "binding:host_id": "w1.example"});
+    assert_eq!(refused("PUT", &path, taken).await, "BadRequest");
+    let floating = json!({"device_owner": "network:floatingip"});
+    assert_eq!(refused("PUT", &path, floating).await, "BadRequest");
+    let mut foreign = server_port(&network, "w1.example");
+    foreign["allowed_address_pairs"] =
+        json!([{"ip_address": "10.0.0.99", "mac_address": "02:00:00:00:00:07"}]);
+    let path = format!("ports/{}", id(&world.port(foreign).await));
+    let renamed = json!({"name": "x"});
+    assert_eq!(refused("PUT", &path, renamed).await, "InvalidVirtualMACAddress");
 }

@@ -4,10 +4,22 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 use sql::Db;
+use testkit::database::Engine;
 use wire::ctx::Ctx;
 use wire::value::Value;
 
 use crate::world::{World, id, server_port};
+
+testkit::on_each_engine!(
+    a_port_is_active_when_its_flows_are_there_and_down_when_they_are_not,
+    what_happened_while_nobody_looked_is_found_by_comparing,
+    a_broken_connection_loses_nothing,
+    a_port_that_is_disabled_is_down_and_active_again_when_it_is_enabled,
+    a_port_that_nobody_has_bound_stays_down_wherever_ovn_has_it,
+    a_machine_moves_and_its_port_is_never_unbound,
+    a_shared_address_is_where_the_port_is_that_uses_it,
+    many_ports_at_once_all_become_active,
+);
 
 /// What Nova has to be told of a port, in order, but for changes of it.
 async fn told(db: &Db, port_id: &str) -> Vec<String> {
@@ -29,9 +41,8 @@ async fn bound(world: &World) -> String {
     id(&port)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_port_is_active_when_its_flows_are_there_and_down_when_they_are_not() {
-    let world = World::new().await;
+async fn a_port_is_active_when_its_flows_are_there_and_down_when_they_are_not(engine: Engine) {
+    let world = World::new(engine).await;
     let port = bound(&world).await;
     let before = world.shown(&port).await["revision_number"].as_i64().unwrap();
     world.up(&port, "w1");
@@ -40,12 +51,11 @@ async fn a_port_is_active_when_its_flows_are_there_and_down_when_they_are_not() 
     world.down(&port);
     world.becomes(&port, "status", json!("DOWN")).await;
     let events = ["network-vif-plugged", "network-vif-unplugged"];
-    assert_eq!(told(world.api.db(), &port).await, events);
+    assert_eq!(told(world.api().db(), &port).await, events);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_happened_while_nobody_looked_is_found_by_comparing() {
-    let mut world = World::new().await;
+async fn what_happened_while_nobody_looked_is_found_by_comparing(engine: Engine) {
+    let mut world = World::new(engine).await;
     let port = bound(&world).await;
     world.blind();
     world.up(&port, "w1");
@@ -60,12 +70,11 @@ async fn what_happened_while_nobody_looked_is_found_by_comparing() {
     world.watch();
     world.becomes(&port, "status", json!("DOWN")).await;
     let events = ["network-vif-plugged", "network-vif-unplugged"];
-    assert_eq!(told(world.api.db(), &port).await, events);
+    assert_eq!(told(world.api().db(), &port).await, events);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_broken_connection_loses_nothing() {
-    let world = World::new().await;
+async fn a_broken_connection_loses_nothing(engine: Engine) {
+    let world = World::new(engine).await;
     let port = bound(&world).await;
     for _ in 0..3 {
         world.ovsdb.close();
@@ -79,9 +88,8 @@ async fn a_broken_connection_loses_nothing() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_port_that_is_disabled_is_down_and_active_again_when_it_is_enabled() {
-    let world = World::new().await;
+async fn a_port_that_is_disabled_is_down_and_active_again_when_it_is_enabled(engine: Engine) {
+    let world = World::new(engine).await;
     let port = bound(&world).await;
     world.up(&port, "w1");
     world.becomes(&port, "status", json!("ACTIVE")).await;
@@ -92,9 +100,8 @@ async fn a_port_that_is_disabled_is_down_and_active_again_when_it_is_enabled() {
     world.becomes(&port, "status", json!("ACTIVE")).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_port_that_nobody_has_bound_stays_down_wherever_ovn_has_it() {
-    let world = World::new().await;
+async fn a_port_that_nobody_has_bound_stays_down_wherever_ovn_has_it(engine: Engine) {
+    let world = World::new(engine).await;
     bound(&world).await;
     let network = world.network(json!({})).await;
     let port = id(&world.port(json!({"network_id": network})).await);
@@ -107,9 +114,8 @@ async fn a_port_that_nobody_has_bound_stays_down_wherever_ovn_has_it() {
     assert_eq!(world.shown(&port).await["status"], "DOWN");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_machine_moves_and_its_port_is_never_unbound() {
-    let world = World::new().await;
+async fn a_machine_moves_and_its_port_is_never_unbound(engine: Engine) {
+    let world = World::new(engine).await;
     let port = bound(&world).await;
     world.host("w22", &[("datapath-type", "system")], &[]).await;
     world.up(&port, "w1");
@@ -147,14 +153,13 @@ async fn a_machine_moves_and_its_port_is_never_unbound() {
     let listed: Vec<&Json> = listed["bindings"].as_array().unwrap().iter().collect();
     assert_eq!(listed.len(), 1);
     let (plugged, unplugged) = ("network-vif-plugged", "network-vif-unplugged");
-    let told = told(world.api.db(), &port).await;
+    let told = told(world.api().db(), &port).await;
     assert_eq!(told[..3], [plugged, unplugged, plugged], "{told:?}");
     assert_eq!(told.last().unwrap(), plugged);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_shared_address_is_where_the_port_is_that_uses_it() {
-    let world = World::new().await;
+async fn a_shared_address_is_where_the_port_is_that_uses_it(engine: Engine) {
+    let world = World::new(engine).await;
     bound(&world).await;
     world.host("w22", &[], &[]).await;
     let network = world.network(json!({})).await;
@@ -170,9 +175,8 @@ async fn a_shared_address_is_where_the_port_is_that_uses_it() {
     world.becomes(&port, "binding:vif_details", parent("")).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn many_ports_at_once_all_become_active() {
-    let world = World::new().await;
+async fn many_ports_at_once_all_become_active(engine: Engine) {
+    let world = World::new(engine).await;
     world.host("w1", &[], &[]).await;
     let network = world.network(json!({})).await;
     let mut ports = Vec::new();
@@ -186,6 +190,6 @@ async fn many_ports_at_once_all_become_active() {
     }
     for port in &ports {
         world.becomes(port, "status", json!("ACTIVE")).await;
-        assert_eq!(told(world.api.db(), port).await, ["network-vif-plugged"]);
+        assert_eq!(told(world.api().db(), port).await, ["network-vif-plugged"]);
     }
 }

@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// All of it.
 pub struct World {
     pub ovsdb: Server,
-    pub api: TestServer,
+    api: Option<TestServer>,
     pub ovn: Ovn,
     watch: Option<AbortHandle>,
     numbers: AtomicU64,
@@ -39,7 +39,7 @@ pub struct World {
 
 impl World {
     /// A cloud without hosts.
-    pub async fn new() -> Self {
+    pub async fn new(engine: Engine) -> Self {
         let read = |path: &str| {
             let text = std::fs::read_to_string(path);
             let text = text.unwrap_or_else(|error| panic!("{path} is needed: {error}"));
@@ -63,16 +63,22 @@ impl World {
         nb.connected().await;
         sb.connected().await;
         let ovn = Ovn::new(sb, Liveness::new(nb), Binding::default());
-        let api = TestServer::on(Engine::Sqlite, settings(), || Box::new(ovn.clone())).await;
-        let mut world = Self { ovsdb, api, ovn, watch: None, numbers: AtomicU64::new(1) };
+        let api = TestServer::on(engine, settings(), || Box::new(ovn.clone())).await;
+        let mut world =
+            Self { ovsdb, api: Some(api), ovn, watch: None, numbers: AtomicU64::new(1) };
         world.watch();
         world
+    }
+
+    /// The server of the API.
+    pub fn api(&self) -> &TestServer {
+        self.api.as_ref().unwrap()
     }
 
     /// Begins to follow Southbound, in place of who did so before.
     pub fn watch(&mut self) {
         let settings = Arc::new(settings());
-        let watch = Watch::new(self.api.db().clone(), settings, self.ovn.clone());
+        let watch = Watch::new(self.api().db().clone(), settings, self.ovn.clone());
         self.blind();
         self.watch = Some(tokio::spawn(watch.run()).abort_handle());
     }
@@ -88,7 +94,7 @@ impl World {
         let mut who = Who::admin();
         // Bindings are the hypervisor's, whose role is another.
         who.roles = "admin,manager,member,reader,service";
-        self.api.call(&who, method, &format!("/v2.0/{path}"), body).await
+        self.api().call(&who, method, &format!("/v2.0/{path}"), body).await
     }
 
     /// Another one each time.
@@ -234,6 +240,19 @@ impl World {
     pub fn arrives(&self, port_id: &str, host: Option<&str>) {
         let chassis = host.map_or(json!(["set", []]), |host| self.chassis(host));
         self.set(port_id, &json!({ "additional_chassis": chassis }));
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.blind();
+        let Some(api) = self.api.take() else { return };
+        // A runtime of its own: the test's does not wait for anything any more.
+        let closing = std::thread::spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(api.close());
+        });
+        assert!(closing.join().is_ok() || std::thread::panicking(), "the database stays");
     }
 }
 
