@@ -23,12 +23,14 @@ const CONNECTIONS: usize = 16;
 const STATEMENTS: usize = 1000;
 /// How long the server may take to let us in.
 const CONNECT: Duration = Duration::from_secs(5);
-/// What is said first on every connection. JSON lists are cut at `group_concat_max_len`.
+/// What is said first on every connection. JSON lists are cut at `group_concat_max_len`. In a Galera
+/// cluster a read waits until this member has what was committed on any before: who has seen the
+/// effect of a commit must not read a state from before it.
 const SETTINGS: &str = "SET SESSION \
      sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,\
 NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT,ANSI_QUOTES', \
      tx_isolation = 'READ-COMMITTED', innodb_lock_wait_timeout = 20, \
-     group_concat_max_len = 67108864, \
+     group_concat_max_len = 67108864, wsrep_sync_wait = 1, \
      character_set_client = utf8mb4, character_set_results = utf8mb4, \
      collation_connection = utf8mb4_nopad_bin";
 const READ: &str = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; \
@@ -221,6 +223,7 @@ impl Session {
                 self.engine.pool.forget();
                 Failure::Lost(refusal.message.clone())
             }
+            1021 | 1114 => Failure::Full(refusal.message.clone()),
             1040 => Failure::Unreachable(refusal.message.clone()),
             _ => Failure::Other(error.into()),
         }
