@@ -15,6 +15,7 @@ use wire::fault::{self, Error, Result};
 use crate::dialect::Dialect;
 use crate::engine::Engine;
 use crate::migrate::{self, Migration};
+use crate::sabotage::Sabotage;
 use crate::schema::Schema;
 use crate::select::Select;
 use crate::stats::{Counters, Stats, count};
@@ -44,6 +45,7 @@ struct Inner {
     marks: broadcast::Sender<Committed>,
     selects: Mutex<Selects>,
     streams: Semaphore,
+    sabotage: Sabotage,
 }
 
 /// By the table's address and the names of the fields.
@@ -73,7 +75,8 @@ impl Db {
         let (marks, _) = broadcast::channel(MARKS);
         let selects = Mutex::default();
         let streams = Semaphore::new(STREAMS);
-        let inner = Inner { engine, counters, migrations, marks, selects, streams };
+        let sabotage = Sabotage::default();
+        let inner = Inner { engine, counters, migrations, marks, selects, streams, sabotage };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -193,7 +196,10 @@ impl Db {
                 Err(error) => Err(error),
             },
             Err(error) => {
-                tx.rollback().await?;
+                // What cannot be undone any more is not stored either: the error says more.
+                if let Err(undone) = tx.rollback().await {
+                    tracing::error!("a transaction ended by itself: {undone}");
+                }
                 Err(error)
             }
         };
@@ -223,6 +229,17 @@ impl Db {
     /// Which SQL it speaks.
     pub fn dialect(&self) -> Dialect {
         self.inner.engine.dialect()
+    }
+
+    pub(crate) fn sabotage(&self) -> &Sabotage {
+        &self.inner.sabotage
+    }
+
+    /// For tests: the statement of this number fails, counted from the next one; 0: none. True
+    /// where the one that was to fail last has done so.
+    #[cfg(feature = "sabotage")]
+    pub fn fail_at(&self, number: u64) -> bool {
+        self.inner.sabotage.set(number)
     }
 
     pub(crate) fn streams(&self) -> &Semaphore {

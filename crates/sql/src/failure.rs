@@ -20,6 +20,8 @@ pub(crate) enum Failure {
     Lost(String),
     /// The database does not answer, or does not let us in.
     Unreachable(String),
+    /// There is no room for more on the disk.
+    Full(String),
     /// Anything else.
     Other(anyhow::Error),
 }
@@ -58,6 +60,7 @@ impl Failure {
                 return Error::Retry("the connection to the database was lost");
             }
             Self::Unreachable(why) => return unreachable(&why),
+            Self::Full(why) => return full(&why),
             Self::Unique(name) => anyhow::anyhow!("the unique constraint {name} was violated"),
             Self::Foreign(name) => {
                 let name = name.unwrap_or_default();
@@ -82,6 +85,14 @@ impl Failure {
             other => other.error("COMMIT"),
         }
     }
+}
+
+fn full(why: &str) -> Error {
+    tracing::error!(why, "the database has no room left");
+    fault::unavailable(
+        "The database has no room left, and nothing was changed; try again when an operator has \
+         made room.",
+    )
 }
 
 fn unreachable(why: &str) -> Error {

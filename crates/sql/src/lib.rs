@@ -14,6 +14,7 @@ mod engine;
 mod failure;
 mod list;
 mod migrate;
+mod sabotage;
 mod schema;
 mod select;
 mod statement;

@@ -133,6 +133,7 @@ impl Tx {
             buffer.spoiled = Some("a value that nobody has chosen, in a statement");
         }
         let number = buffer.taken + buffer.statements.len();
+        let sql = self.inner.db.sabotage().passed(sql.into());
         buffer.statements.push(Statement::new(sql, params));
         Write { tx: self.clone(), number: Some(number) }
     }
@@ -156,7 +157,8 @@ impl Tx {
         let mut slot = self.inner.link.lock().await;
         let link = slot.as_mut().ok_or_else(ended)?;
         let mut pending = self.take()?;
-        let read = link.rows(&mut pending, sql, params).await;
+        let sql = self.inner.db.sabotage().passed(sql.into());
+        let read = link.rows(&mut pending, &sql, params).await;
         self.judged(read)
     }
 
@@ -232,7 +234,12 @@ impl Tx {
         };
         let marks: Vec<Mark> = std::mem::take(&mut self.buffer().marks).into_iter().collect();
         let token = dirty::token();
-        statements.extend(dirty::put(self.dialect(), &marks, token, self.inner.now_ms));
+        let mut put = dirty::put(self.dialect(), &marks, token, self.inner.now_ms);
+        for statement in &mut put {
+            let sql = std::mem::take(&mut statement.sql);
+            statement.sql = self.inner.db.sabotage().passed(sql);
+        }
+        statements.extend(put);
         link.commit(&mut statements).await?;
         Ok(Committed::new(marks, token))
     }

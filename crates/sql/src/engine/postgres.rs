@@ -318,6 +318,7 @@ fn failure(error: tokio_postgres::Error) -> Failure {
         "40001" => Failure::Overtaken("serialization failure"),
         "40P01" => Failure::Overtaken("deadlock"),
         "55P03" => Failure::Overtaken("a lock was not to be had"),
+        "53100" => Failure::Full(refusal.message().to_owned()),
         "53300" | "57P03" => Failure::Unreachable(refusal.message().to_owned()),
         code if code.starts_with("57P") || code.starts_with("08") => {
             Failure::Lost(refusal.message().to_owned())
