@@ -28,7 +28,7 @@ impl Facts {
 /// The operator's choices about OVN; [`Options::default`] has Neutron's defaults.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// `dns_servers`, for subnets without any; with none, those that this host itself asks.
+    /// `dns_servers`, for subnets without any.
     pub dns_servers: Vec<IpAddr>,
     /// `dhcp_default_lease_time`, in seconds.
     pub dhcp_default_lease_time: u32,
@@ -86,6 +86,14 @@ impl Default for Options {
             mac_binding_removal_limit: 0,
         }
     }
+}
+
+/// The name servers that a host asks, by its `resolv.conf`.
+#[must_use]
+pub fn resolvers(file: &str) -> Vec<IpAddr> {
+    let named = file.lines().filter_map(|line| line.trim().strip_prefix("nameserver"));
+    let address = |rest: &str| rest.trim().split('%').next()?.parse().ok();
+    named.filter_map(address).collect()
 }
 
 /// A chassis as Southbound shows it.
