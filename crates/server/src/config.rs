@@ -6,6 +6,8 @@ pub mod keystone;
 pub mod network;
 pub mod nova;
 pub mod ovn;
+pub mod ovn_hosts;
+pub mod ovn_rows;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -7,10 +7,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 use model::backend::Backend;
 use model::settings::Settings;
-use ovn::bind::{Binding, Ovn};
+use ovn::bind::Ovn;
 use ovn::chance::Real;
 use ovn::counters::Counters;
-use ovn::facts::{Facts, Options};
+use ovn::facts::Facts;
 use ovn::liveness::Liveness;
 use ovn::reconcile::Reconciler;
 use ovn::watch::Watch;
@@ -46,7 +46,7 @@ impl Plane {
         });
         let sb = sb::start(sb, options.tls());
         let settings = Arc::new(settings.clone());
-        let (facts, keep_up) = known::follow(sb.clone(), settings, Arc::new(Options::default()));
+        let (facts, keep_up) = known::follow(sb.clone(), settings, Arc::new(options.rows.options()));
         tokio::spawn(keep_up);
         Some(Self { nb, sb, facts })
     }
@@ -80,7 +80,7 @@ impl Plane {
         db: &Db,
     ) -> (Box<dyn Backend>, Counters) {
         let Self { nb, sb, facts } = self;
-        let binding = Binding::default();
+        let binding = options.hosts.binding();
         let liveness = Liveness::new(nb.clone());
         tokio::spawn(liveness.clone().run(binding.down_time));
         let chance = Arc::new(Real);

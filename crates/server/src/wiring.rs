@@ -56,7 +56,7 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let told = teller(&options, &db)?;
     let settings = Settings {
         notify_nova: told.is_some(),
-        metadata_ports: options.ovn.remotes().is_some(),
+        metadata_ports: options.ovn.remotes().is_some() && options.ovn.hosts.ovn_metadata_enabled,
         ..options.network.settings()
     };
     let (backend, kept) = backend(&options, &settings, &db);

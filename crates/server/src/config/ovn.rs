@@ -9,6 +9,9 @@ use ovn::reconcile::Settings;
 use ovsdb::remote::Remote;
 use ovsdb::tls::TlsFiles;
 
+use super::ovn_hosts::OvnHostOptions;
+use super::ovn_rows::OvnRowOptions;
+
 /// Where OVN is.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "OVN")]
@@ -48,6 +51,14 @@ pub struct OvnOptions {
         value_parser = clap::value_parser!(u32).range(10..),
     )]
     pub ovn_audit_seconds: u32,
+
+    /// What is written there.
+    #[command(flatten)]
+    pub rows: OvnRowOptions,
+
+    /// How hosts are judged and used.
+    #[command(flatten)]
+    pub hosts: OvnHostOptions,
 }
 
 /// The servers of one database.
