@@ -21,9 +21,12 @@ mod worker;
 use std::panic::AssertUnwindSafe;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-/// Histories in one run of the tests.
+/// Histories in one run of the tests; two idle cores take a minute for them.
 const HISTORIES: u64 = 1000;
+/// Where the machine has much else to do, no new ones are begun after this time.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A number from the environment.
 fn given(variable: &str) -> Option<u64> {
@@ -49,14 +52,16 @@ fn whatever_goes_wrong_no_difference_is_left() {
         live(seed).unwrap();
         return;
     }
-    let count = given("NUCLEON_SIMULATION_HISTORIES").unwrap_or(HISTORIES);
+    let asked = given("NUCLEON_SIMULATION_HISTORIES");
+    let (count, began) = (asked.unwrap_or(HISTORIES), Instant::now());
+    let is_late = || asked.is_none() && began.elapsed() > PATIENCE;
     let (next, failed) = (AtomicU64::new(0), Mutex::new(Vec::new()));
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     std::thread::scope(|scope| {
         // Most histories have to wait now and then.
         for _ in 0..2 * threads {
             scope.spawn(|| {
-                while failed.lock().unwrap().is_empty() {
+                while failed.lock().unwrap().is_empty() && !is_late() {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= count {
                         return;
@@ -72,4 +77,7 @@ fn whatever_goes_wrong_no_difference_is_left() {
     if let Some((seed, why)) = failed.first() {
         panic!("NUCLEON_SIMULATION_SEED={seed} fails: {why}");
     }
+    let lived = next.into_inner().min(count);
+    println!("lived through {lived} histories in {:?}", began.elapsed());
+    assert!(asked.is_some() || lived > 50, "this machine is too slow to show anything");
 }
