@@ -1,6 +1,6 @@
 //! The tables of Southbound that are followed here, and what they say of hosts and ports. Nothing
-//! is written to Southbound but by `bind`, of agents. Not here: what becomes of it (`watch`, `bind`,
-//! `agent`).
+//! is written to Southbound but by `bind`, of agents. Not here: what becomes of it (`watch`,
+//! `bind`, `agent`).
 
 use std::collections::BTreeSet;
 

@@ -46,7 +46,8 @@ impl Plane {
         });
         let sb = sb::start(sb, options.tls());
         let settings = Arc::new(settings.clone());
-        let (facts, keep_up) = known::follow(sb.clone(), settings, Arc::new(options.rows.options()));
+        let rows = Arc::new(options.rows.options());
+        let (facts, keep_up) = known::follow(sb.clone(), settings, rows);
         tokio::spawn(keep_up);
         Some(Self { nb, sb, facts })
     }

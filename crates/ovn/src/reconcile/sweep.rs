@@ -1,6 +1,6 @@
-//! Looking for marks that are due: what other processes left, what was lost on its way, and what was
-//! put off. The process that watches over Northbound looks first; another only at what that one has
-//! left for some seconds.
+//! Looking for marks that are due: what other processes left, what was lost on its way, and what
+//! was put off. The process that watches over Northbound looks first; another only at what that one
+//! has left for some seconds.
 
 use std::sync::Arc;
 use std::time::Duration;

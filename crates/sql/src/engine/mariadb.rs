@@ -23,9 +23,9 @@ const CONNECTIONS: usize = 16;
 const STATEMENTS: usize = 1000;
 /// How long the server may take to let us in.
 const CONNECT: Duration = Duration::from_secs(5);
-/// What is said first on every connection. JSON lists are cut at `group_concat_max_len`. In a Galera
-/// cluster a read waits until this member has what was committed on any before: who has seen the
-/// effect of a commit must not read a state from before it.
+/// What is said first on every connection. JSON lists are cut at `group_concat_max_len`. In a
+/// Galera cluster a read waits until this member has what was committed on any before: who has seen
+/// the effect of a commit must not read a state from before it.
 const SETTINGS: &str = "SET SESSION \
      sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,\
 NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT,ANSI_QUOTES', \
