@@ -43,27 +43,31 @@ def printed_clouds(log):
     return "\n".join(entry) + "\n"
 
 
-def serve(server, directory):
-    port = free_port()
-    log = directory / "stdout"
+def launch(server, directory, port, words=()):
+    """Starts the server and waits until it answers; what it says is in `stdout` and `stderr`."""
     environment = dict(os.environ, XDG_DATA_HOME=str(directory / "data"))
-    with log.open("w") as out, (directory / "stderr").open("w") as errors:
+    with (directory / "stdout").open("w") as out, (directory / "stderr").open("w") as errors:
         process = subprocess.Popen(
             [server, "serve", "--listen", f"127.0.0.1:{port}",
-             "--vlan-ranges", "public:100:2000", "--flat-networks", "public"],
+             "--vlan-ranges", "public:100:2000", "--flat-networks", "public", *words],
             stdout=out, stderr=errors, env=environment)
     for _ in range(100):
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=1)
-            break
+            return process
         except OSError:
             if process.poll() is not None:
                 break
             time.sleep(0.1)
-    clouds = printed_clouds(log)
-    if clouds is None or process.poll() is not None:
-        sys.stderr.write((directory / "stderr").read_text())
-        sys.exit("the server did not start, or printed no clouds.yaml entry")
+    sys.stderr.write((directory / "stderr").read_text())
+    sys.exit("the server did not start")
+
+
+def serve(server, directory):
+    process = launch(server, directory, free_port())
+    clouds = printed_clouds(directory / "stdout")
+    if clouds is None:
+        sys.exit("the server printed no clouds.yaml entry")
     (directory / "clouds.yaml").write_text(clouds)
     return process
 
