@@ -122,9 +122,9 @@ pub(crate) fn listing(
         sql.push(&format!(" LIMIT {}", limit.min(i64::MAX as u64)));
     }
     if sql.params.len() > PARAMS_MAX {
-        return Err(Error::internal(format!(
-            "a list of {} is asked for with {} values at once",
-            table.many,
+        return Err(fault::bad_request(format!(
+            "At most {PARAMS_MAX} values can be looked for at once among the {}, not {}.",
+            table.many.replace(['_', '-'], " "),
             sql.params.len()
         )));
     }

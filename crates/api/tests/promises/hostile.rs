@@ -11,13 +11,29 @@ use serde_json::{Value as Json, json};
 use testkit::database::Engine;
 use testkit::server::{HOST, TestServer, Who};
 
-use crate::cloud::{Cloud, OWNER, decent, serve, sound};
+use crate::cloud::{Cloud, OWNER, decent, made, serve, sound};
 
 testkit::on_each_engine!(
     no_value_of_any_attribute_breaks_anything,
     no_filter_breaks_anything,
     no_path_and_no_body_breaks_anything,
+    more_values_than_a_statement_takes_are_refused_by_name,
 );
+
+async fn more_values_than_a_statement_takes_are_refused_by_name(engine: Engine) {
+    serve(engine, async |server| {
+        let admin = &Who::admin();
+        let ids: Vec<String> = (0..40_000).map(|_| uuid::Uuid::new_v4().to_string()).collect();
+        // A path is no longer than 64 KiB, so that only a body can name so many.
+        let network = made(server, admin, "networks", "network", json!({})).await;
+        let body = json!({"port": {"network_id": network, "security_groups": ids}});
+        let reply = server.call(admin, "POST", "/v2.0/ports", Some(body)).await;
+        assert_eq!(reply.status, 400, "{}", reply.text);
+        assert!(reply.text.contains("security_groups"), "{}", reply.text);
+        sound(server).await;
+    })
+    .await;
+}
 
 /// Requests at a time.
 const AT_ONCE: usize = 16;
