@@ -186,6 +186,7 @@ fn external_ids(port: &PortSnapshot, part: Part) -> [(&'static str, Option<Strin
     let mtu = if options::needs_mtu(port, part) { port.mtu.to_string() } else { String::new() };
     let is_up = port.status == "ACTIVE" && !port.host.is_empty();
     let parent = port.vif_details.get("parent_hostname").and_then(Json::as_str);
+    let parent = parent.filter(|host| !host.is_empty());
     [
         (ids::PORT_NAME, Some(port.name.clone())),
         (ids::DEVICE_ID, Some(port.device_id.clone())),
