@@ -114,15 +114,15 @@ fn is_default(attr: &Attr, value: &Value) -> bool {
 
 /// The keys of the objects in a list, or of an object: `create_port:fixed_ips:ip_address`.
 fn inner_keys(value: &Value) -> Vec<String> {
-    let mut keys: Vec<String> = match value {
-        Value::Json(Json::Array(items)) => items
+    let mut keys: Vec<String> = match value.as_json() {
+        Some(Json::Array(items)) => items
             .iter()
             .filter_map(Json::as_object)
             .flat_map(|object| {
                 object.iter().filter(|(_, inner)| !inner.is_null()).map(|(key, _)| key.clone())
             })
             .collect(),
-        Value::Json(Json::Object(object)) => object.keys().cloned().collect(),
+        Some(Json::Object(object)) => object.keys().cloned().collect(),
         _ => Vec::new(),
     };
     keys.sort_unstable();

@@ -222,7 +222,7 @@ fn stored(ctx: &Ctx, hash: Value, grant: &Grant) -> Vec<Value> {
         hash,
         Value::text(&*grant.user_id),
         Value::text(&*grant.project_id),
-        Value::Json(roles.into()),
+        Value::json(roles),
         Value::text(ctx.now_text()),
         grant.expires_at.map_or(Value::Null, |end| Value::text(text_of(end))),
     ]
@@ -251,7 +251,7 @@ fn known(row: &[Value]) -> Option<Known> {
 
 fn roles_of(stored: &Value) -> Option<Vec<String>> {
     match stored {
-        Value::Json(json) => serde_json::from_value(json.clone()).ok(),
+        Value::Json(json) => serde::Deserialize::deserialize(&**json).ok(),
         Value::Text(text) => serde_json::from_str(text).ok(),
         _ => None,
     }

@@ -95,7 +95,7 @@ impl Stored {
 /// The members of a stored object; a damaged one reads as empty and is reported.
 fn members(port_id: Id, column: &str, stored: &Value) -> Map<String, Json> {
     let read = match stored {
-        Value::Json(Json::Object(members)) => Some(members.clone()),
+        Value::Json(json) => json.as_object().cloned(),
         Value::Text(text) => serde_json::from_str(text).ok(),
         _ => None,
     };
@@ -131,7 +131,7 @@ pub fn insert(call: &Call<'_>, port_id: Id, plugged: &Plugged, status: BindingSt
                 Value::text(wish.vnic_type.as_str()),
                 Value::text(&*plugged.vif_type),
                 wish.profile.store(),
-                Value::Json(plugged.vif_details.clone().into()),
+                Value::json(plugged.vif_details.clone()),
             ],
         )
         .or("pk_port_bindings", fault::port_binding_already_exists(port_id, &wish.host))
@@ -181,7 +181,7 @@ fn shift(
             Value::text(wish.vnic_type.as_str()),
             Value::text(&*to.vif_type),
             wish.profile.store(),
-            Value::Json(to.vif_details.clone().into()),
+            Value::json(to.vif_details.clone()),
             Value::text(port_id.to_string()),
             Value::text(from),
         ],
@@ -366,7 +366,7 @@ pub async fn activate(call: &Call<'_>, port: &Row, host: &str) -> Result<Row> {
             "UPDATE port_bindings \
              SET status = 'INACTIVE', active_port = NULL, vif_type = 'unbound', vif_details = ? \
              WHERE port_id = ? AND host = ? AND active_port IS NOT NULL",
-            vec![Value::Json(Map::new().into()), id(), Value::text(&*from)],
+            vec![Value::json(Map::new()), id(), Value::text(&*from)],
         )
         .expect(1, Error::Retry("the port's active binding moved"));
     call.tx

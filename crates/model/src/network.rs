@@ -238,12 +238,10 @@ fn fill(row: &mut Row) {
     let zones = row.get(at::availability_zone_hints).0.into_iter().map(|zone| Text(zone.0));
     let zones = zones.collect();
     row.set(at::availability_zones, zones);
-    let segments = match row.value(at::segment_rows.index) {
-        Value::Json(Json::Array(segments)) if segments.len() > 1 => segments.clone(),
-        _ => return,
-    };
+    let segments = row.value(at::segment_rows.index).as_json().and_then(Json::as_array);
+    let Some(segments) = segments.filter(|segments| segments.len() > 1) else { return };
     let shown = segments
-        .into_iter()
+        .iter()
         .map(|segment| {
             let mut shown = Map::new();
             for key in ["network_type", "physical_network", "segmentation_id"] {
@@ -253,7 +251,7 @@ fn fill(row: &mut Row) {
             Json::Object(shown)
         })
         .collect();
-    row.put(at::segments.index, Value::Json(Json::Array(shown)));
+    row.put(at::segments.index, Value::json(Json::Array(shown)));
     for index in [at::network_type.index, at::physical_network.index, at::segmentation_id.index] {
         row.put(index, Value::Missing);
     }

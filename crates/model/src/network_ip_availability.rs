@@ -169,8 +169,8 @@ fn shown(network: &Row, subnets: &[Subnet]) -> Row {
     row.set(at::project_id, network.project_id().into());
     row.put(at::total_ips.index, Value::from(number(whole.in_pools)));
     row.set(at::used_ips, whole.used);
-    row.put(at::subnet_ip_availability.index, Value::Json(Json::Array(each)));
-    row.put(at::ip_availability_details.index, Value::Json(whole.shown()));
+    row.put(at::subnet_ip_availability.index, Value::json(Json::Array(each)));
+    row.put(at::ip_availability_details.index, Value::json(whole.shown()));
     row
 }
 
@@ -188,9 +188,9 @@ async fn subnets(call: &Call<'_>) -> Result<HashMap<String, Vec<Subnet>>> {
     for row in rows {
         let text =
             |index: usize| row.get(index).and_then(Value::as_text).unwrap_or_default().to_owned();
-        let pools: Vec<IpRange> = serde_json::from_str(&text(5))
+        let pools: Vec<IpRange> = serde_json::from_str::<Json>(&text(5))
             .ok()
-            .map(Value::Json)
+            .map(Value::json)
             .and_then(|pools| wire::attr::Wire::load(&pools))
             .unwrap_or_default();
         let id = text(1);

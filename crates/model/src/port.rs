@@ -183,26 +183,26 @@ impl Kind for Ports {
 /// What is shown of a port and not stored.
 fn fill(settings: &Settings, row: &mut Row) {
     let name = row.value(at::dns_name.index).as_text().unwrap_or_default();
-    let assignment = match row.value(at::fixed_ips.index) {
-        Value::Json(fixed_ips) => dns::assignment(settings, name, fixed_ips),
-        _ => json!([]),
+    let assignment = match row.value(at::fixed_ips.index).as_json() {
+        Some(fixed_ips) => dns::assignment(settings, name, fixed_ips),
+        None => json!([]),
     };
-    row.put(at::dns_assignment.index, Value::Json(assignment));
+    row.put(at::dns_assignment.index, Value::json(assignment));
     row.put(at::resource_request.index, Value::Null);
     row.put(at::qos_network_policy_id.index, Value::Null);
     let owner = row.value(at::device_owner.index).as_text();
     if owner == Some(plug::DISTRIBUTED_OWNER) {
         row.put(at::host_id.index, Value::text(""));
         row.put(at::vif_type.index, Value::text(plug::DISTRIBUTED));
-        row.put(at::vif_details.index, Value::Json(json!({})));
+        row.put(at::vif_details.index, Value::json(json!({})));
     }
     // PARITY: what the port says about trust appears in its profile.
     if let Some(trusted) = row.value(at::trusted.index).as_bool()
-        && let Value::Json(Json::Object(profile)) = row.value(at::profile.index)
+        && let Some(profile) = row.value(at::profile.index).as_json().and_then(Json::as_object)
     {
         let mut profile = profile.clone();
         profile.insert("trusted".into(), trusted.into());
-        row.put(at::profile.index, Value::Json(profile.into()));
+        row.put(at::profile.index, Value::json(profile));
     }
 }
 

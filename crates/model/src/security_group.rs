@@ -172,11 +172,10 @@ fn is_default(group: &Row) -> bool {
 /// which rules cannot have, and with what they have from their group.
 fn complete_rules(group: &mut Row) {
     let is_default = Json::Bool(is_default(group));
-    let Some(Value::Json(Json::Array(rules))) =
-        group.values.get_mut(at::security_group_rules.index)
-    else {
+    let Some(Value::Json(rules)) = group.values.get_mut(at::security_group_rules.index) else {
         return;
     };
+    let Some(rules) = rules.as_array_mut() else { return };
     for rule in rules.iter_mut().filter_map(Json::as_object_mut) {
         let project = rule.get("project_id").cloned().unwrap_or(Json::Null);
         rule.insert("tenant_id".into(), project);

@@ -157,7 +157,7 @@ fn decoded(attr: &Attr, cell: Value) -> Option<Value> {
         _ => None,
     };
     let value = match (cell, attr.column, child) {
-        (Value::Null, _, Some(_)) => return Some(Value::Json(Json::Array(Vec::new()))),
+        (Value::Null, _, Some(_)) => return Some(Value::json(Vec::<Json>::new())),
         (Value::Text(text), _, Some(child)) => children(&text, child)?,
         (Value::Null, ..) => Value::Null,
         (Value::Int(number @ (0 | 1)), Column::Bool, _) => return Some(Value::Bool(number == 1)),
@@ -187,7 +187,7 @@ fn children(text: &str, child: &Child) -> Option<Value> {
             }
         }
     }
-    Some(Value::Json(json))
+    Some(Value::json(json))
 }
 
 impl Tx {

@@ -25,7 +25,7 @@ fn stored(row: &Row, index: usize, attr: &Attr) -> Result<Value> {
             attr.field, row.table.one
         ))),
         Value::Null => Ok(Value::Null),
-        value if attr.column == Column::Json => Ok(Value::Json(value.to_json())),
+        value if attr.column == Column::Json => Ok(Value::json(value.to_json())),
         value => Ok(value.clone()),
     }
 }

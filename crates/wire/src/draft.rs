@@ -206,7 +206,7 @@ pub fn default_of(attr: &Attr) -> Option<Value> {
         Default::Bool(truth) => Some(Value::Bool(truth)),
         Default::Int(number) => Some(Value::Int(number)),
         Default::Text(text) => Some(Value::text(text)),
-        Default::List => Some(Value::Json(Json::Array(Vec::new()))),
+        Default::List => Some(Value::json(Json::Array(Vec::new()))),
     }
 }
 

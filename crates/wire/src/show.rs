@@ -96,6 +96,6 @@ pub fn write(value: &Value, out: &mut Vec<u8>) {
         // Writing to a vector cannot fail, and these types always serialise.
         Value::Int(number) => drop(serde_json::to_writer(out, number)),
         Value::Text(text) => drop(serde_json::to_writer(out, text)),
-        Value::Json(json) => drop(serde_json::to_writer(out, json)),
+        Value::Json(json) => drop(serde_json::to_writer(out, &**json)),
     }
 }

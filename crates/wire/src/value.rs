@@ -17,14 +17,19 @@ pub enum Value {
     Int(i64),
     /// A string; ids, addresses and times are stored as text on every engine.
     Text(String),
-    /// A list or an object; SQL stores its JSON text.
-    Json(Json),
+    /// A list or an object; SQL stores its JSON text. Boxed, for most values are short.
+    Json(Box<Json>),
 }
 
 impl Value {
     /// A text value.
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(text.into())
+    }
+
+    /// A list or an object.
+    pub fn json(json: impl Into<Json>) -> Self {
+        Self::Json(Box::new(json.into()))
     }
 
     /// True where no value has been chosen.
@@ -61,6 +66,14 @@ impl Value {
         }
     }
 
+    /// The list or the object, if this is one.
+    pub fn as_json(&self) -> Option<&Json> {
+        match self {
+            Self::Json(json) => Some(json),
+            _ => None,
+        }
+    }
+
     /// The value as a caller sees it.
     pub fn to_json(&self) -> Json {
         match self {
@@ -68,7 +81,7 @@ impl Value {
             Self::Bool(truth) => Json::Bool(*truth),
             Self::Int(number) => Json::from(*number),
             Self::Text(text) => Json::String(text.clone()),
-            Self::Json(json) => json.clone(),
+            Self::Json(json) => Json::clone(json),
         }
     }
 }
@@ -79,10 +92,10 @@ impl From<Json> for Value {
             Json::Null => Self::Null,
             Json::Bool(truth) => Self::Bool(truth),
             Json::Number(number) => {
-                number.as_i64().map_or_else(|| Self::Json(Json::Number(number)), Self::Int)
+                number.as_i64().map_or_else(|| Self::json(Json::Number(number)), Self::Int)
             }
             Json::String(text) => Self::Text(text),
-            other => Self::Json(other),
+            other => Self::json(other),
         }
     }
 }

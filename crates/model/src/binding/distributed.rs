@@ -47,14 +47,14 @@ fn store(call: &Call<'_>, port_id: Id, router_id: &str, plugged: &Plugged) {
             Value::text("DOWN"),
             Value::text(plugged.wish.vnic_type.as_str()),
             Value::text(plug::UNBOUND),
-            Value::Json(serde_json::json!({})),
-            Value::Json(serde_json::json!({})),
+            Value::json(serde_json::json!({})),
+            Value::json(serde_json::json!({})),
         ],
     );
     let mut params = vec![
         Value::text(router_id),
         Value::text(&*plugged.vif_type),
-        Value::Json(plugged.vif_details.clone().into()),
+        Value::json(plugged.vif_details.clone()),
     ];
     params.extend(key);
     call.tx

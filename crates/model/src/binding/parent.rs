@@ -31,7 +31,7 @@ pub async fn set(call: &Call<'_>, port_id: Id, hostname: &str) -> Result<bool> {
         .exec(
             "UPDATE port_bindings SET vif_details = ? \
              WHERE active_port = ? AND vif_type = 'unbound'",
-            vec![Value::Json(details.clone()), Value::text(port_id.to_string())],
+            vec![Value::json(details.clone()), Value::text(port_id.to_string())],
         )
         .expect(1, Error::Retry("the port's binding moved"));
     let mut new = port.clone();

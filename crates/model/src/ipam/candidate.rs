@@ -107,7 +107,9 @@ fn read(row: &[Value]) -> Option<Candidate> {
 /// JSON columns are texts in some engines.
 pub(crate) fn json(value: &Value) -> Value {
     match value {
-        Value::Text(text) => serde_json::from_str(text).map_or(Value::Null, Value::Json),
+        Value::Text(text) => {
+            serde_json::from_str::<serde_json::Value>(text).map_or(Value::Null, Value::json)
+        }
         other => other.clone(),
     }
 }
@@ -118,12 +120,8 @@ pub(crate) fn truth(value: &Value) -> bool {
 }
 
 pub(crate) fn texts(value: &Value) -> Vec<String> {
-    match value {
-        Value::Json(serde_json::Value::Array(items)) => {
-            items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
-        }
-        _ => Vec::new(),
-    }
+    let items = value.as_json().and_then(serde_json::Value::as_array).into_iter().flatten();
+    items.filter_map(|item| item.as_str().map(str::to_owned)).collect()
 }
 
 /// True for the modes in which hosts make their addresses themselves.

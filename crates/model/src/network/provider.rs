@@ -321,7 +321,8 @@ pub fn take(call: &Call<'_>, chosen: &Chosen, segment_id: &str) -> Option<Write>
 
 /// The segments that a network has, as its row was read.
 pub fn of_row(row: &Row) -> Vec<Chosen> {
-    let Value::Json(serde_json::Value::Array(segments)) = row.value(at::segment_rows.index) else {
+    let stored = row.value(at::segment_rows.index).as_json();
+    let Some(segments) = stored.and_then(serde_json::Value::as_array) else {
         return Vec::new();
     };
     let text = |segment: &serde_json::Value, key: &str| {

@@ -76,11 +76,11 @@ impl<'a> Cells<'a> {
     /// JSON that reads as a type of the wire; empty for null and for what does not convert.
     pub fn json<T: Wire>(&mut self) -> T {
         let json = match self.next() {
-            Value::Json(json) => json.clone(),
+            Value::Json(json) => Json::clone(json),
             Value::Text(text) => serde_json::from_str(text).unwrap_or(Json::Null),
             _ => Json::Null,
         };
-        T::load(&Value::Json(json)).unwrap_or_else(T::empty)
+        T::load(&Value::json(json)).unwrap_or_else(T::empty)
     }
 }
 

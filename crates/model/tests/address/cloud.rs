@@ -205,7 +205,7 @@ pub fn seat(network_id: Id, device_owner: &str) -> Seat {
 
 fn store(call: &Call<'_>, seat: &Seat) {
     let text = Value::text;
-    let list = || Value::Json(json!([]));
+    let list = || Value::json(json!([]));
     let columns = [
         ("id", seat.port_id.store()),
         ("project_id", text("owner")),

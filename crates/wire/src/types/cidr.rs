@@ -271,7 +271,7 @@ impl Wire for IpRange {
         Ok(Self { start: range.need("start")?, end: range.need("end")? })
     }
     fn store(&self) -> Value {
-        Value::Json(json!({"start": self.start.to_string(), "end": self.end.to_string()}))
+        Value::json(json!({"start": self.start.to_string(), "end": self.end.to_string()}))
     }
     fn load(value: &Value) -> Option<Self> {
         Self::parse(&value.to_json()).ok()

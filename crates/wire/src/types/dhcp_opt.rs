@@ -59,7 +59,7 @@ impl Wire for DhcpOption {
         members.insert("opt_name".into(), self.opt_name.clone().into());
         members.insert("opt_value".into(), self.opt_value.clone().into());
         members.insert("ip_version".into(), self.ip_version.number().into());
-        Value::Json(Json::Object(members))
+        Value::json(members)
     }
     fn load(value: &Value) -> Option<Self> {
         Self::parse(&value.to_json()).ok()

@@ -44,7 +44,7 @@ impl Wire for FixedIpAsk {
         if let Some(ip_address) = self.ip_address {
             members.insert("ip_address".into(), ip_address.to_string().into());
         }
-        Value::Json(Json::Object(members))
+        Value::json(members)
     }
     fn load(value: &Value) -> Option<Self> {
         Self::parse(&value.to_json()).ok()
@@ -76,7 +76,7 @@ impl Wire for FixedIp {
         })
     }
     fn store(&self) -> Value {
-        Value::Json(json!({
+        Value::json(json!({
             "subnet_id": self.subnet_id.to_string(),
             "ip_address": self.ip_address.to_string(),
         }))

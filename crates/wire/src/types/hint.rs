@@ -106,7 +106,7 @@ impl Wire for Hints {
         Ok(Self(json.as_object().cloned().unwrap_or_default()))
     }
     fn store(&self) -> Value {
-        Value::Json(Json::Object(self.0.clone()))
+        Value::json(Json::Object(self.0.clone()))
     }
     fn load(value: &Value) -> Option<Self> {
         Self::parse(&value.to_json()).ok()

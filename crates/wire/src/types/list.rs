@@ -69,14 +69,15 @@ impl<T: Item> Wire for Vec<T> {
     }
 
     fn store(&self) -> Value {
-        Value::Json(Json::Array(self.iter().map(|item| item.store().to_json()).collect()))
+        Value::json(Json::Array(self.iter().map(|item| item.store().to_json()).collect()))
     }
 
     fn load(value: &Value) -> Option<Self> {
         match value {
             Value::Null => Some(Self::new()),
-            Value::Json(Json::Array(items)) => {
-                items.iter().map(|item| T::load(&Value::from(item.clone()))).collect()
+            Value::Json(json) => {
+                let items = json.as_array()?.iter();
+                items.map(|item| T::load(&Value::from(item.clone()))).collect()
             }
             _ => None,
         }

@@ -62,7 +62,7 @@ impl Wire for AddressPair {
             members.insert("mac_address".into(), mac.to_string().into());
         }
         members.insert("ip_address".into(), self.ip_address.clone().into());
-        Value::Json(Json::Object(members))
+        Value::json(members)
     }
     fn load(value: &Value) -> Option<Self> {
         Self::parse(&value.to_json()).ok()

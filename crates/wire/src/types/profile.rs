@@ -58,12 +58,12 @@ impl Wire for Dict {
         Ok(Self(members.clone()))
     }
     fn store(&self) -> Value {
-        Value::Json(Json::Object(self.0.clone()))
+        Value::json(Json::Object(self.0.clone()))
     }
     fn load(value: &Value) -> Option<Self> {
         match value {
             Value::Null => Some(Self::default()),
-            Value::Json(Json::Object(members)) => Some(Self(members.clone())),
+            Value::Json(json) => json.as_object().map(|members| Self(members.clone())),
             _ => None,
         }
     }

@@ -44,7 +44,7 @@ impl Wire for HostRoute {
         Ok(Self { destination: destination(given)?, nexthop: route.need("nexthop")? })
     }
     fn store(&self) -> Value {
-        Value::Json(json!({
+        Value::json(json!({
             "destination": self.destination.to_string(),
             "nexthop": self.nexthop.to_string(),
         }))

@@ -55,7 +55,7 @@ impl Wire for ProviderSegment {
             self.physical_network.as_ref().map(|t| text(t.as_str())).into(),
         );
         members.insert(ID.into(), self.segmentation_id.into());
-        Value::Json(Json::Object(members))
+        Value::json(members)
     }
     fn load(value: &Value) -> Option<Self> {
         Self::parse(&value.to_json()).ok()

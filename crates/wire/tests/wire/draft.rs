@@ -40,7 +40,7 @@ fn a_create_fills_in_defaults_and_leaves_the_models_choices_missing() {
     assert_eq!(row.named("name"), Some(&Value::text("")));
     assert_eq!(row.named("admin_state_up"), Some(&Value::Bool(true)));
     assert_eq!(row.named("mtu"), Some(&Value::Int(1500)));
-    assert_eq!(row.named("security_groups"), Some(&Value::Json(json!([]))));
+    assert_eq!(row.named("security_groups"), Some(&Value::json(json!([]))));
     assert_eq!(row.named("mac_address"), Some(&Value::Missing));
     assert_eq!(row.named("status"), Some(&Value::Missing));
     assert!(!draft.names(at::name));
