@@ -3,9 +3,9 @@
 
     record.py NEUTRON KEYSTONE PASSWORD NORTHBOUND DIRECTORY [SCENARIO …]
 
-Makes the calls of each scenario in `scenarios.json` as one with all roles, reads the rows that belong to
-what they made, and writes DIRECTORY/SCENARIO.json in the form that README.md describes. What a
-scenario made is removed afterwards.
+Makes the calls of each scenario in `scenarios.json` as one with all roles, reads the rows that
+belong to what they made, and writes DIRECTORY/SCENARIO.json in the form that README.md describes.
+What a scenario made is removed afterwards.
 """
 import json
 import subprocess
