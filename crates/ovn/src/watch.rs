@@ -1,7 +1,8 @@
 //! From OVN to what is stored: status of ports, bindings that can be made now, where shared
 //! addresses are. Whatever happens in Southbound is a hint to compare, and from time to time
-//! everything is compared, so nothing depends on an event. One of all processes, the holder of a
-//! lock, follows Southbound; each looks after the ports that it has changed itself.
+//! everything is compared, so nothing depends on an event. Every process compares each hint, because
+//! only so the last one to look has seen the last that happened; but the holder of a lock does it
+//! first, and leaves nothing to do for the others.
 
 mod arrival;
 mod todo;
@@ -16,7 +17,6 @@ use model::port::metadata;
 use model::port::status::{self, Sighting, Stored};
 use model::settings::Settings;
 use ovsdb::client::Client;
-use ovsdb::replica::Change;
 use sql::{Db, Tx};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
@@ -32,7 +32,9 @@ use todo::Todo;
 /// The lock.
 const LOCK: &str = "nucleon_watch";
 /// Between two comparisons of everything.
-const LOOK: Duration = Duration::from_secs(300);
+const LOOK: Duration = Duration::from_secs(120);
+/// How long those who do not hold the lock leave what they see to the one that does.
+const LAG: Duration = Duration::from_secs(1);
 /// After which what failed is tried again.
 const AGAIN: Duration = Duration::from_secs(2);
 /// Ports that are read at once.
@@ -65,13 +67,17 @@ impl Watch {
         let mut status = self.sb.status();
         let mut changes = self.sb.changes();
         let mut commits = self.db.marks();
-        let mut todo = Todo::default();
-        let mut look_at = Instant::now() + LOOK;
+        let (mut todo, mut later) = (Todo::default(), Todo::default());
+        let (mut look_at, mut later_at) = (Instant::now() + LOOK, Instant::now());
         loop {
             tokio::select! {
                 slice = changes.recv() => match slice {
-                    Ok(slice) if *held.borrow() => self.note(&mut todo, &slice),
-                    Ok(_) => {}
+                    Ok(slice) => {
+                        if later.is_empty() {
+                            later_at = Instant::now() + LAG;
+                        }
+                        later.changed(&self.sb, &self.arrivals, &slice);
+                    }
                     Err(RecvError::Lagged(_)) => todo.everything = true,
                     Err(RecvError::Closed) => return std::future::pending().await,
                 },
@@ -82,18 +88,23 @@ impl Watch {
                 },
                 // It was loaded anew, or somebody else's duty is ours now.
                 Ok(()) = status.changed() => todo.everything = true,
-                Ok(()) = held.changed() => todo.everything = true,
-                () = tokio::time::sleep_until(look_at) => todo.everything = true,
+                Ok(()) = held.changed() => todo.everything |= *held.borrow_and_update(),
+                () = tokio::time::sleep_until(later_at), if !later.is_empty() => {}
+                () = tokio::time::sleep_until(look_at) => {
+                    todo.everything |= *held.borrow();
+                    look_at = Instant::now() + LOOK;
+                }
             }
-            while let (true, Ok(slice)) = (*held.borrow(), changes.try_recv()) {
-                self.note(&mut todo, &slice);
+            while let Ok(slice) = changes.try_recv() {
+                later.changed(&self.sb, &self.arrivals, &slice);
             }
-            if todo.everything {
-                todo.everything = *held.borrow() && status.borrow().connected;
-                look_at = Instant::now() + LOOK;
+            if *held.borrow() || later_at <= Instant::now() {
+                todo.join(std::mem::take(&mut later));
             }
-            if !self.work(&mut todo).await {
-                look_at = look_at.min(Instant::now() + AGAIN);
+            // What is old must not be compared with what is new.
+            if status.borrow().connected && !self.work(&mut todo).await {
+                later.join(std::mem::take(&mut todo));
+                later_at = Instant::now() + AGAIN;
             }
         }
     }
@@ -137,10 +148,6 @@ impl Watch {
             is_done = false;
         }
         is_done && todo.is_empty()
-    }
-
-    fn note(&self, todo: &mut Todo, changes: &[Change]) {
-        todo.changed(&self.sb, &self.arrivals, changes);
     }
 
     fn call<'a>(&'a self, tx: &'a Tx, ctx: &'a Ctx) -> Call<'a> {

@@ -4,7 +4,7 @@
 
 use wire::draft::{Draft, Verb};
 use wire::fault::{Error, Result};
-use wire::row::Row;
+use wire::row::{Record as _, Row};
 use wire::types::fixed_ip::{FixedIp, FixedIpAsk};
 use wire::types::{Id, Text};
 use wire::value::Value;
@@ -12,6 +12,7 @@ use wire::value::Value;
 use super::{TABLE, at, create};
 use crate::ipam::{self, owner};
 use crate::kind::Call;
+use crate::network::{self, Network};
 use crate::subnet::auto_address;
 use crate::unit::reads::{self, Seen};
 
@@ -96,11 +97,11 @@ async fn of_network(call: &Call<'_>, network_id: Id) -> Result<Option<Row>> {
     if let Some(port) = find(call, network_id).await? {
         return Ok(Some(port));
     }
-    let sql = "SELECT project_id FROM networks WHERE id = ?";
-    let rows = call.tx.rows(sql, &[Value::text(network_id.to_string())]).await?;
-    let project = rows.first().and_then(|row| row.first()).and_then(Value::as_text);
-    let Some(project) = project else { return Ok(None) };
-    create(call, network_id, project).await?;
+    let network = call.tx.find(&network::TABLE, &call.everything(), network_id).await?;
+    let Some(network) = network.map(|row| Network::load(&row)) else { return Ok(None) };
+    // Whoever else is about to make it begins anew, and finds it.
+    network::advance(call, &network);
+    create(call, network_id, network.project_id.as_str()).await?;
     find(call, network_id).await
 }
 

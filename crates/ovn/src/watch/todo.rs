@@ -34,6 +34,13 @@ impl Todo {
         !self.everything && self.ports.is_empty() && self.hosts.is_empty()
     }
 
+    /// Takes over what another one has.
+    pub fn join(&mut self, mut other: Self) {
+        self.everything |= other.everything;
+        self.ports.append(&mut other.ports);
+        self.hosts.append(&mut other.hosts);
+    }
+
     /// Takes a hint of Southbound.
     pub fn changed(&mut self, sb: &Client, arrivals: &Arrivals, changes: &[Change]) {
         for change in changes {

@@ -4,5 +4,6 @@
 
 mod agents;
 mod binding;
+mod history;
 mod status;
 mod world;

@@ -19,10 +19,11 @@ testkit::on_each_engine!(
     a_machine_moves_and_its_port_is_never_unbound,
     a_shared_address_is_where_the_port_is_that_uses_it,
     many_ports_at_once_all_become_active,
+    another_server_takes_over_when_the_one_that_follows_dies,
 );
 
 /// What Nova has to be told of a port, in order, but for changes of it.
-async fn told(db: &Db, port_id: &str) -> Vec<String> {
+pub async fn told(db: &Db, port_id: &str) -> Vec<String> {
     let ctx = Ctx::system(jiff::Timestamp::now());
     let key = [Value::text(port_id)];
     let sql = "SELECT name FROM nova_events WHERE port_id = ? AND name <> 'network-changed' \
@@ -192,4 +193,19 @@ async fn many_ports_at_once_all_become_active(engine: Engine) {
         world.becomes(port, "status", json!("ACTIVE")).await;
         assert_eq!(told(world.api().db(), port).await, ["network-vif-plugged"]);
     }
+}
+
+async fn another_server_takes_over_when_the_one_that_follows_dies(engine: Engine) {
+    let world = World::new(engine).await;
+    let port = bound(&world).await;
+    world.up(&port, "w1");
+    world.becomes(&port, "status", json!("ACTIVE")).await;
+    let (other, watch) = world.another().await;
+    world.ovn.southbound().stop().await;
+    world.down(&port);
+    world.becomes(&port, "status", json!("DOWN")).await;
+    world.up(&port, "w1");
+    world.becomes(&port, "status", json!("ACTIVE")).await;
+    watch.abort();
+    drop(other);
 }

@@ -50,19 +50,7 @@ impl World {
         ovsdb.edit(NORTHBOUND, &[global]);
         let global = json!({"op": "insert", "table": "SB_Global", "row": {"nb_cfg": 7}});
         ovsdb.edit(SOUTHBOUND, &[global]);
-        let remotes = || Remote::parse_list(ovsdb.remote()).unwrap();
-        let nb = Client::start(Options {
-            tables: owned::monitored(),
-            indexes: owned::indexes(),
-            ..Options::new(remotes(), NORTHBOUND)
-        });
-        let sb = Client::start(Options {
-            backoff: (Duration::from_millis(10), Duration::from_millis(50)),
-            ..sb::options(remotes(), None)
-        });
-        nb.connected().await;
-        sb.connected().await;
-        let ovn = Ovn::new(sb, Liveness::new(nb), Binding::default());
+        let ovn = connect(&ovsdb).await;
         let api = TestServer::on(engine, settings(), || Box::new(ovn.clone())).await;
         let mut world =
             Self { ovsdb, api: Some(api), ovn, watch: None, numbers: AtomicU64::new(1) };
@@ -73,6 +61,13 @@ impl World {
     /// The server of the API.
     pub fn api(&self) -> &TestServer {
         self.api.as_ref().unwrap()
+    }
+
+    /// Another server's connections, with which it follows Southbound too.
+    pub async fn another(&self) -> (Ovn, AbortHandle) {
+        let ovn = connect(&self.ovsdb).await;
+        let watch = Watch::new(self.api().db().clone(), Arc::new(settings()), ovn.clone());
+        (ovn, tokio::spawn(watch.run()).abort_handle())
     }
 
     /// Begins to follow Southbound, in place of who did so before.
@@ -254,6 +249,21 @@ impl Drop for World {
         });
         assert!(closing.join().is_ok() || std::thread::panicking(), "the database stays");
     }
+}
+
+async fn connect(ovsdb: &Server) -> Ovn {
+    let remotes = || Remote::parse_list(ovsdb.remote()).unwrap();
+    let backoff = (Duration::from_millis(10), Duration::from_millis(50));
+    let nb = Client::start(Options {
+        tables: owned::monitored(),
+        indexes: owned::indexes(),
+        backoff,
+        ..Options::new(remotes(), NORTHBOUND)
+    });
+    let sb = Client::start(Options { backoff, ..sb::options(remotes(), None) });
+    nb.connected().await;
+    sb.connected().await;
+    Ovn::new(sb, Liveness::new(nb), Binding::default())
 }
 
 /// The id of what is shown.
