@@ -104,7 +104,7 @@ impl Reconciler {
         chance: Arc<dyn Chance>,
     ) -> Self {
         let commits = db.marks();
-        let settled = Arc::new(Settled::new(nb.status(), settings.wait));
+        let settled = Arc::new(Settled::new(settings.wait));
         let counters = Counters::default();
         let work = Work { db, nb, facts, settings, chance, counters, settled };
         Self { work: Arc::new(work), commits }
@@ -168,6 +168,7 @@ impl Loop {
             let connected = status.borrow_and_update().connected;
             self.work.counters.connected.set(connected.into());
             let connected = connected && facts.borrow_and_update().is_some();
+            self.work.settled.open(connected);
             if connected {
                 self.start_batches();
             }

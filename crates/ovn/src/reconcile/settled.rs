@@ -1,21 +1,21 @@
 //! Requests that wait for their own units: a courtesy, bounded and never a failure.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ovsdb::client::Status;
 use sql::{Committed, Mark};
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
 /// How many of the latest units are remembered as done, for who asks just afterwards.
 const REMEMBERED: usize = 4096;
 
 /// Who waits for which units.
 pub struct Settled {
-    status: watch::Receiver<Status>,
     patience: Duration,
+    /// Units are worked on at present.
+    is_open: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -44,15 +44,20 @@ struct Request {
 impl Settled {
     /// Nobody waits yet; everybody waits for `patience` at most.
     #[must_use]
-    pub fn new(status: watch::Receiver<Status>, patience: Duration) -> Self {
-        Self { status, patience, state: Mutex::default() }
+    pub fn new(patience: Duration) -> Self {
+        Self { patience, is_open: AtomicBool::new(false), state: Mutex::default() }
+    }
+
+    /// Whether units are worked on: not while OVN is away.
+    pub fn open(&self, is_open: bool) {
+        self.is_open.store(is_open, Ordering::Relaxed);
     }
 
     /// Waits until Northbound shows what a commit has changed, or until patience ends; not at all
-    /// while there is no connection.
+    /// while nobody works on it.
     pub async fn wait(&self, committed: &Committed) {
-        if self.patience.is_zero() || committed.marks.is_empty() || !self.status.borrow().connected
-        {
+        let is_open = self.is_open.load(Ordering::Relaxed);
+        if self.patience.is_zero() || committed.marks.is_empty() || !is_open {
             return;
         }
         let Some(request) = self.register(committed) else { return };
@@ -121,10 +126,11 @@ mod tests {
     use wire::types::Id;
 
     fn settled(connected: bool) -> (Settled, Committed) {
-        let (_, status) = watch::channel(Status { connected, ..Status::default() });
         let marks: Vec<Mark> = (1..3).map(|kind| Mark { kind, id: Id::random() }).collect();
         let committed = Committed { marks: marks.into(), token: 7, at: std::time::Instant::now() };
-        (Settled::new(status, Duration::from_millis(500)), committed)
+        let settled = Settled::new(Duration::from_millis(500));
+        settled.open(connected);
+        (settled, committed)
     }
 
     async fn took(settled: &Settled, committed: &Committed) -> Duration {

@@ -14,11 +14,11 @@ use ovsdb::row::Row;
 use ovsdb::value::{Atom, Datum};
 use sql::Mark;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 use uuid::Uuid;
 use wire::ctx::Ctx;
-use wire::fault::Result;
+use wire::fault::{Error, Result};
 
 use super::Work;
 use crate::audit::{Audit, Finding, PIECE};
@@ -54,6 +54,14 @@ pub async fn watch(work: &Arc<Work>) {
     }
 }
 
+/// How a look ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Looked {
+    Seen,
+    /// It could not be looked at, which is logged.
+    Failed,
+}
+
 struct Watchman {
     work: Arc<Work>,
     /// Units of rows that somebody has changed.
@@ -61,8 +69,8 @@ struct Watchman {
     look_at: Instant,
     audit_at: Instant,
     audited_at: Option<Instant>,
-    looks: JoinSet<()>,
-    audits: JoinSet<()>,
+    looks: JoinSet<Looked>,
+    audits: JoinSet<Looked>,
 }
 
 impl Watchman {
@@ -99,9 +107,16 @@ impl Watchman {
                 () = tokio::time::sleep_until(self.look_at),
                     if ready && can_look && !self.suspects.is_empty() => self.look(),
                 () = tokio::time::sleep_until(self.audit_at), if ready && can_audit => self.audit(),
-                Some(_) = self.looks.join_next() => {}
-                Some(_) = self.audits.join_next() => {}
+                Some(looked) = self.looks.join_next() => self.looked(looked),
+                Some(looked) = self.audits.join_next() => self.looked(looked),
             }
+        }
+    }
+
+    /// What could not be looked at is part of everything, which is looked at again.
+    fn looked(&mut self, looked: std::result::Result<Looked, JoinError>) {
+        if !matches!(looked, Ok(Looked::Seen)) {
+            self.audit_within(AUDIT_PAUSE);
         }
     }
 
@@ -198,22 +213,26 @@ fn moved(before: Option<&Datum>, after: Option<&Datum>, mut see: impl FnMut(Uuid
     }
 }
 
-async fn look(work: Arc<Work>, suspects: Vec<Mark>) {
+async fn look(work: Arc<Work>, suspects: Vec<Mark>) -> Looked {
     let looked = async {
         let Some(audit) = auditor(&work) else { return Ok(0) };
         mark(&work, audit.compare_twice(&suspects).await?).await
     };
     match looked.await {
-        Ok(0) => {}
+        Ok(0) => Looked::Seen,
         Ok(found) => {
             work.counters.drift.inc_by(found);
             tracing::warn!(units = found, "somebody has changed rows in Northbound");
+            Looked::Seen
         }
-        Err(error) => tracing::warn!("changes in Northbound cannot be looked at: {error:?}"),
+        Err(error) => {
+            tracing::warn!("changes in Northbound cannot be looked at: {error:?}");
+            Looked::Failed
+        }
     }
 }
 
-async fn audit(work: Arc<Work>) {
+async fn audit(work: Arc<Work>) -> Looked {
     let begun = Instant::now();
     let audited = async {
         let Some(audit) = auditor(&work) else { return Ok((0, 0)) };
@@ -231,10 +250,12 @@ async fn audit(work: Arc<Work>) {
             work.counters.audit_seconds.set(took.as_secs_f64());
             work.counters.audits.inc();
             tracing::info!(units, found, ?took, "compared Northbound");
+            Looked::Seen
         }
         Err(error) => {
-            let error: wire::fault::Error = error;
+            let error: Error = error;
             tracing::warn!("Northbound cannot be compared: {error:?}");
+            Looked::Failed
         }
     }
 }
