@@ -12,7 +12,7 @@ use wire::ctx::Ctx;
 use wire::value::Value;
 
 static MIGRATIONS: &[Migration] =
-    &[Migration { number: 1, name: "auth_tokens", sql: identity::SCHEMA }];
+    &[Migration { number: 1, name: "auth_tokens", sql: identity::SCHEMA, fill: None }];
 
 fn ctx() -> Ctx {
     Ctx::system(Timestamp::now())

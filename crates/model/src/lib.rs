@@ -57,23 +57,36 @@ pub static KINDS: &[&dyn Kind] = &[
 
 /// The schema, step by step. A step that was released is never changed.
 pub static MIGRATIONS: &[Migration] = &[
-    Migration { number: 1, name: "networking", sql: include_str!("../schema/0001_networking.sql") },
+    Migration {
+        number: 1,
+        name: "networking",
+        sql: include_str!("../schema/0001_networking.sql"),
+        fill: None,
+    },
     Migration {
         number: 2,
         name: "default_rules",
         sql: include_str!("../schema/0002_default_rules.sql"),
+        fill: None,
     },
     // The table is `identity`'s; the schema of a database is one list all the same.
-    Migration { number: 3, name: "auth_tokens", sql: include_str!("../../identity/schema.sql") },
+    Migration {
+        number: 3,
+        name: "auth_tokens",
+        sql: include_str!("../../identity/schema.sql"),
+        fill: None,
+    },
     Migration {
         number: 4,
         name: "nova_events",
         sql: include_str!("../schema/0004_nova_events.sql"),
+        fill: None,
     },
     Migration {
         number: 5,
         name: "port_address_pairs",
         sql: include_str!("../schema/0005_port_address_pairs.sql"),
+        fill: Some(|tx| Box::pin(unit::reads::fill_pairs(tx))),
     },
 ];
 

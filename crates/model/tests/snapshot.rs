@@ -16,6 +16,7 @@ use wire::value::Value;
 testkit::on_each_engine!(
     many_units_take_as_many_statements_as_one,
     a_damaged_rule_permits_nothing_and_spoils_nothing_else,
+    ports_that_were_there_before_the_table_of_pairs_are_in_it,
 );
 
 async fn load(house: &House, ctx: &Ctx, marks: &[Mark]) -> Snapshots {
@@ -95,4 +96,32 @@ async fn a_damaged_rule_permits_nothing_and_spoils_nothing_else(engine: Engine) 
     assert!(read.iter().any(|rule| rule.id == rules[2]));
     assert!(read.iter().all(|rule| rule.id != rules[0] && rule.id != rules[1]));
     assert_eq!(read.len(), 3, "the two rules that each group begins with, and the sound one");
+}
+
+async fn ports_that_were_there_before_the_table_of_pairs_are_in_it(engine: Engine) {
+    let house = House::new(engine).await;
+    let ctx = member("project");
+    let network = house.create(&ctx, "networks", json!({"name": "n"})).await.unwrap().id();
+    for pairs in [json!([]), json!(["10.0.0.5", "10.0.1.0/24", "2001:DB8::5"])] {
+        let pair = |ip: &serde_json::Value| json!({"ip_address": ip});
+        let pairs: Vec<_> = pairs.as_array().unwrap().iter().map(pair).collect();
+        let port = json!({"network_id": network.to_string(), "allowed_address_pairs": pairs});
+        house.create(&ctx, "ports", port).await.unwrap();
+    }
+    let sql = "SELECT port_id, ip_address, network_id FROM port_address_pairs ORDER BY ip_address";
+    let stored = async || {
+        house.world.db.read(&ctx, |tx| async move { tx.rows(sql, &[]).await }).await.unwrap()
+    };
+    let kept = stored().await;
+    assert_eq!(kept.len(), 2);
+    house
+        .world
+        .db
+        .write(&ctx, |tx| async move {
+            tx.exec("DELETE FROM port_address_pairs", Vec::new());
+            model::unit::reads::fill_pairs(&tx).await
+        })
+        .await
+        .unwrap();
+    assert_eq!(stored().await, kept);
 }

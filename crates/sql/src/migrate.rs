@@ -1,6 +1,8 @@
 //! Numbered migrations: which are there, which are applied, one process at a time.
 //! Not here: what they say (`model` and others), how a dialect writes DDL (`dialect`).
 
+use std::pin::Pin;
+
 use wire::fault::{Error, Result};
 use wire::value::Value;
 
@@ -17,7 +19,12 @@ pub struct Migration {
     pub name: &'static str,
     /// The DDL.
     pub sql: &'static str,
+    /// What the new tables begin with, where SQL alone cannot say it.
+    pub fill: Option<Fill>,
 }
+
+/// Fills new tables from what is stored, in the transaction that makes them.
+pub type Fill = for<'a> fn(&'a Tx) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
 
 /// The table of what was applied; made before anything is asked of it.
 const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_version (
@@ -41,6 +48,7 @@ pub(crate) static OWN: Migration = Migration {
   CONSTRAINT pk_dirty PRIMARY KEY (kind, id)
 );
 CREATE INDEX ix_dirty_due ON dirty (due_at);",
+    fill: None,
 };
 
 /// The lock under which PostgreSQL and MariaDB migrate; SQLite's is its only writer.
@@ -72,6 +80,9 @@ pub(crate) async fn migrate(
             // One by one: PostgreSQL prepares a statement by what is there already.
             tx.exec(statement, Vec::new());
             tx.flush().await?;
+        }
+        if let Some(fill) = migration.fill {
+            fill(tx).await?;
         }
         tx.exec(
             "INSERT INTO schema_version (number, name, applied_at) VALUES (?, ?, ?)",

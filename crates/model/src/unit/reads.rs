@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use sql::Mark;
+use sql::{Mark, Tx};
 use wire::attr::Wire;
 use wire::fault::Result;
 use wire::row::Row;
@@ -141,6 +141,28 @@ pub fn keep_pairs(call: &Call<'_>, old: Option<&Row>, new: &Row) {
             want.iter().flat_map(row).collect(),
         );
     }
+}
+
+/// Stores the single addresses of the pairs that ports have already.
+///
+/// # Errors
+/// Those of the database.
+pub async fn fill_pairs(tx: &Tx) -> Result<()> {
+    let sql = "SELECT id, network_id, allowed_address_pairs FROM ports \
+               WHERE allowed_address_pairs <> '[]'";
+    for row in tx.rows(sql, &[]).await? {
+        let [Value::Text(id), Value::Text(network), pairs] = row.as_slice() else { continue };
+        let stored = pairs.as_text().unwrap_or_default();
+        let pairs: Vec<serde_json::Value> = serde_json::from_str(stored).unwrap_or_default();
+        let address = |pair: &serde_json::Value| Ip::read(pair.get("ip_address")?.as_str()?);
+        for ip in pairs.iter().filter_map(address).collect::<BTreeSet<_>>() {
+            tx.exec(
+                "INSERT INTO port_address_pairs (port_id, ip_address, network_id) VALUES (?, ?, ?)",
+                vec![Value::text(&**id), ip.store(), Value::text(&**network)],
+            );
+        }
+    }
+    Ok(())
 }
 
 /// What a port was or is, as far as others read it; the default is a port that is not there.

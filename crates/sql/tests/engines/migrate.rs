@@ -1,6 +1,7 @@
 //! Migrations: once each, by one process, and never backwards.
 
-use sql::{Db, Migration};
+use sql::{Db, Migration, Tx};
+use wire::fault::Result;
 
 use crate::bench::{Bench, ctx};
 use crate::thing::MIGRATIONS;
@@ -19,15 +20,27 @@ pub async fn a_schema_of_a_newer_release_is_refused(bench: &Bench) {
 }
 
 static MORE: &[Migration] = &[
-    Migration { number: 1, name: "things", sql: MIGRATIONS[0].sql },
+    Migration { number: 1, name: "things", sql: MIGRATIONS[0].sql, fill: None },
     Migration {
         number: 2,
         name: "colours",
         sql: "ALTER TABLE things ADD COLUMN colour VARCHAR(20) NULL;\n\
               CREATE TABLE a (id BIGINT NOT NULL, CONSTRAINT pk_a PRIMARY KEY (id));\n",
+        fill: Some(|tx| Box::pin(paint(tx))),
     },
-    Migration { number: 3, name: "more", sql: "CREATE INDEX ix_a ON a (id);\nDROP TABLE a;\n" },
+    Migration {
+        number: 3,
+        name: "more",
+        sql: "CREATE INDEX ix_a ON a (id);\nDROP TABLE a;\n",
+        fill: None,
+    },
 ];
+
+/// What a migration does beside its DDL.
+async fn paint(tx: &Tx) -> Result<()> {
+    tx.exec("INSERT INTO shelves (id) VALUES ('grey')", Vec::new());
+    Ok(())
+}
 
 async fn many_migrate_at_once(bench: &Bench) {
     let mut all = Vec::new();
@@ -41,6 +54,7 @@ async fn many_migrate_at_once(bench: &Bench) {
     }
     assert_eq!(applied, [2, 3]);
     assert_eq!(bench.number("SELECT COUNT(colour) FROM things").await, 0);
+    assert_eq!(bench.number("SELECT COUNT(*) FROM shelves").await, 1);
     // A release between the two no longer dares to.
     assert!(bench.db.migrate().await.is_err());
 }

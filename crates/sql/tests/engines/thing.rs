@@ -56,6 +56,7 @@ CREATE TABLE counters (
   CONSTRAINT pk_counters PRIMARY KEY (name)
 );
 ",
+    fill: None,
 }];
 
 static PARTS: Child = Child {
