@@ -2,8 +2,9 @@
 //! exactly as Neutron's OVN driver says it; agents and availability zones. Answered from the
 //! replicas. Only what changes an agent waits for Southbound.
 
+use std::collections::BTreeSet;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -35,6 +36,8 @@ const SOCKETS: &str = "/var/run/openvswitch";
 const BRIDGE: &str = "br-int";
 /// A socket's name is also an interface's, so it is short.
 const SOCKET_NAME_MAX: usize = 14;
+/// Refused ports that are remembered at most.
+const REFUSED_MAX: usize = 10_000;
 
 /// What the operator chooses about binding; [`Binding::default`] has Neutron's defaults.
 #[derive(Clone, Debug)]
@@ -57,6 +60,32 @@ impl Default for Binding {
     }
 }
 
+/// Ports that were refused and may not be stored as such yet: what would have let them in may come
+/// between the answer and the commit.
+#[derive(Clone, Default)]
+pub struct Refused(Arc<Mutex<BTreeSet<Id>>>);
+
+impl Refused {
+    fn ports(&self) -> MutexGuard<'_, BTreeSet<Id>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, port_id: Id) {
+        let mut ports = self.ports();
+        // Requests that came to nothing leave some behind.
+        if ports.len() >= REFUSED_MAX {
+            ports.clear();
+        }
+        ports.insert(port_id);
+    }
+
+    /// Whether a port, of which something was committed, was refused before.
+    #[must_use]
+    pub fn take(&self, port_id: Id) -> bool {
+        self.ports().remove(&port_id)
+    }
+}
+
 /// OVN as the data plane; a clone is the same one.
 #[derive(Clone)]
 pub struct Ovn {
@@ -64,13 +93,14 @@ pub struct Ovn {
     liveness: Liveness,
     binding: Binding,
     settled: Option<Arc<Settled>>,
+    refused: Refused,
 }
 
 impl Ovn {
     /// The data plane that Southbound shows.
     #[must_use]
     pub fn new(sb: Client, liveness: Liveness, binding: Binding) -> Self {
-        Self { sb, liveness, binding, settled: None }
+        Self { sb, liveness, binding, settled: None, refused: Refused::default() }
     }
 
     /// Requests wait for a moment until Northbound shows what they changed.
@@ -89,6 +119,12 @@ impl Ovn {
     #[must_use]
     pub fn liveness(&self) -> Liveness {
         self.liveness.clone()
+    }
+
+    /// The ports that were refused a moment ago.
+    #[must_use]
+    pub fn refused(&self) -> Refused {
+        self.refused.clone()
     }
 
     /// What the operator chose about binding.
@@ -230,8 +266,10 @@ fn unavailable() -> Error {
 
 impl Backend for Ovn {
     fn plug(&self, ask: &PlugAsk<'_>) -> Plug {
-        let failed = Plug { vif_type: FAILED, vif_details: Map::new(), driver: DRIVER };
-        self.try_plug(ask).unwrap_or(failed)
+        self.try_plug(ask).unwrap_or_else(|| {
+            self.refused.note(ask.port_id);
+            Plug { vif_type: FAILED, vif_details: Map::new(), driver: DRIVER }
+        })
     }
 
     fn reaches(&self, host: &str, physical_network: Option<&str>) -> bool {

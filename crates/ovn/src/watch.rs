@@ -1,8 +1,8 @@
 //! From OVN to what is stored: status of ports, bindings that can be made now, where shared
 //! addresses are. Whatever happens in Southbound is a hint to compare, and from time to time
-//! everything is compared, so nothing depends on an event. Every process compares each hint, because
-//! only so the last one to look has seen the last that happened; but the holder of a lock does it
-//! first, and leaves nothing to do for the others.
+//! everything is compared, so nothing depends on an event. Every process compares each hint,
+//! because only so the last one to look has seen the last that happened; but the holder of a lock
+//! does it first, and leaves nothing to do for the others.
 
 mod arrival;
 mod todo;
@@ -65,6 +65,8 @@ impl Watch {
         let lock = self.sb.lock(LOCK);
         let mut held = lock.held();
         let mut status = self.sb.status();
+        // Whatever is so already counts as news.
+        status.mark_changed();
         let mut changes = self.sb.changes();
         let mut commits = self.db.marks();
         let (mut todo, mut later) = (Todo::default(), Todo::default());
@@ -82,7 +84,7 @@ impl Watch {
                     Err(RecvError::Closed) => return std::future::pending().await,
                 },
                 committed = commits.recv() => match committed {
-                    Ok(committed) => todo.committed(&self.sb, &committed.marks),
+                    Ok(committed) => todo.committed(&self.ovn, &self.sb, &committed.marks),
                     Err(RecvError::Lagged(_)) => todo.everything = true,
                     Err(RecvError::Closed) => return std::future::pending().await,
                 },
@@ -94,6 +96,9 @@ impl Watch {
                     todo.everything |= *held.borrow();
                     look_at = Instant::now() + LOOK;
                 }
+            }
+            while let Ok(committed) = commits.try_recv() {
+                todo.committed(&self.ovn, &self.sb, &committed.marks);
             }
             while let Ok(slice) = changes.try_recv() {
                 later.changed(&self.sb, &self.arrivals, &slice);
@@ -138,9 +143,11 @@ impl Watch {
                 is_done = false;
             }
         }
-        if let Err(error) = self.bind(Some(&hosts)).await {
+        let refused: Vec<Id> = std::mem::take(&mut todo.refused).into_iter().collect();
+        if let Err(error) = self.bind(Some(&hosts), &refused).await {
             tracing::warn!(?hosts, "bindings could not be tried again: {error}");
             todo.hosts.extend(hosts);
+            todo.refused.extend(refused);
             is_done = false;
         }
         if let Err(error) = self.arrivals.advance().await {
@@ -157,7 +164,7 @@ impl Watch {
     /// Binds what can be bound, makes what lacks, and finds the ports that differ.
     async fn everything(&self) -> Result<Vec<Id>> {
         self.complete().await?;
-        self.bind(None).await?;
+        self.bind(None, &[]).await?;
         let ctx = &Ctx::system(Timestamp::now());
         let mut differing = Vec::new();
         let mut last = String::new();
@@ -251,14 +258,15 @@ impl Watch {
         Ok(stored.first().and_then(differs))
     }
 
-    /// Tries failed bindings to these hosts again; `None`: to all.
-    async fn bind(&self, hosts: Option<&[String]>) -> Result<()> {
-        if hosts.is_some_and(<[String]>::is_empty) {
+    /// Tries failed bindings to these hosts again, `None`: to all; and those of these ports.
+    async fn bind(&self, hosts: Option<&[String]>, ports: &[Id]) -> Result<()> {
+        if hosts.is_some_and(<[String]>::is_empty) && ports.is_empty() {
             return Ok(());
         }
         let ctx = &Ctx::system(Timestamp::now());
         let look = |tx| async move {
-            let failed = deferred::failed(&tx, hosts).await?;
+            let mut failed = deferred::failed(&tx, hosts).await?;
+            failed.extend(ports);
             deferred::possible(&self.call(&tx, ctx), &failed).await
         };
         let possible = self.db.read(ctx, look).await?;

@@ -11,6 +11,7 @@ use sql::Mark;
 use wire::types::Id;
 
 use super::arrival::Arrivals;
+use crate::bind::Ovn;
 use crate::sb::{self, Chassis};
 
 /// Who reports within this time was never taken for dead: half of the shortest time that makes
@@ -26,12 +27,15 @@ pub struct Todo {
     pub ports: BTreeSet<Id>,
     /// Bindings to these hosts that failed.
     pub hosts: BTreeSet<String>,
+    /// Ports whose binding failed a moment ago.
+    pub refused: BTreeSet<Id>,
 }
 
 impl Todo {
     /// Nothing.
     pub fn is_empty(&self) -> bool {
-        !self.everything && self.ports.is_empty() && self.hosts.is_empty()
+        let nothing = self.ports.is_empty() && self.hosts.is_empty() && self.refused.is_empty();
+        nothing && !self.everything
     }
 
     /// Takes over what another one has.
@@ -39,6 +43,7 @@ impl Todo {
         self.everything |= other.everything;
         self.ports.append(&mut other.ports);
         self.hosts.append(&mut other.hosts);
+        self.refused.append(&mut other.refused);
     }
 
     /// Takes a hint of Southbound.
@@ -73,16 +78,19 @@ impl Todo {
         self.hosts.extend(host);
     }
 
-    /// Takes a hint of a commit: ports that OVN has up may have become ACTIVE by it.
-    pub fn committed(&mut self, client: &Client, marks: &[Mark]) {
+    /// Takes a hint of a commit: ports that OVN has up may have become ACTIVE by it, and those that
+    /// were refused may be let in.
+    pub fn committed(&mut self, ovn: &Ovn, sb: &Client, marks: &[Mark]) {
         let ports = marks.iter().filter(|mark| mark.kind == Unit::Port as i16);
-        let mut ports = ports.map(|mark| mark.id).peekable();
-        if ports.peek().is_none() {
+        let ports: Vec<Id> = ports.map(|mark| mark.id).collect();
+        if ports.is_empty() {
             return;
         }
-        let Some(replica) = client.read() else { return };
-        let is_up = |id: &Id| sb::place(&replica, *id).is_some_and(|place| place.is_up);
-        self.ports.extend(ports.filter(is_up));
+        let refused = ovn.refused();
+        self.refused.extend(ports.iter().filter(|id| refused.take(**id)));
+        let Some(replica) = sb.read() else { return };
+        let is_up = |id: &&Id| sb::place(&replica, **id).is_some_and(|place| place.is_up);
+        self.ports.extend(ports.iter().filter(is_up));
     }
 }
 
