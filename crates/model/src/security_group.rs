@@ -199,10 +199,7 @@ pub fn prepare<'a>(
     Some(Box::pin(async move {
         let known = world
             .db
-            .read(
-                ctx,
-                |tx| async move { find_default(&world.call(&tx, ctx), project_id).await },
-            )
+            .read(ctx, |tx| async move { find_default(&world.call(&tx, ctx), project_id).await })
             .await?;
         if known.is_some() {
             return Ok(());

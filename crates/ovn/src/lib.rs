@@ -4,8 +4,8 @@
 
 pub mod agent;
 pub mod apply;
-pub mod bind;
 pub mod audit;
+pub mod bind;
 pub mod chance;
 pub mod counters;
 pub mod diff;

@@ -147,12 +147,7 @@ impl Db {
         self.perform(false, &Ctx::system(Timestamp::now()), &act).await.map(|(value, _)| value)
     }
 
-    async fn perform<T, F, Fut>(
-        &self,
-        writing: bool,
-        ctx: &Ctx,
-        act: &F,
-    ) -> Result<(T, Committed)>
+    async fn perform<T, F, Fut>(&self, writing: bool, ctx: &Ctx, act: &F) -> Result<(T, Committed)>
     where
         T: Send,
         F: Fn(Tx) -> Fut + Send + Sync,

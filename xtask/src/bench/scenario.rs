@@ -126,12 +126,7 @@ pub struct Choice {
 impl Choice {
     /// As many clients as were chosen, for as long as was chosen.
     pub fn many(&self) -> Load {
-        Load {
-            clients: self.clients,
-            time: self.time,
-            warm_up: self.time / 10,
-            most: usize::MAX,
-        }
+        Load { clients: self.clients, time: self.time, warm_up: self.time / 10, most: usize::MAX }
     }
 }
 

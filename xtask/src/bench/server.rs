@@ -35,11 +35,7 @@ impl Server {
     }
 
     /// [`Server::start`] with further options.
-    pub async fn start_with(
-        program: &Path,
-        directory: &Path,
-        options: &[String],
-    ) -> Result<Self> {
+    pub async fn start_with(program: &Path, directory: &Path, options: &[String]) -> Result<Self> {
         let address = format!("127.0.0.1:{}", free_port()?);
         let database = format!("sqlite:{}", directory.join("bench.db").display());
         let log = directory.join("server.log");

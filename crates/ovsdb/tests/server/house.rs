@@ -176,7 +176,7 @@ impl Wire {
         let id = self.send(method, params).await;
         let reply = self.reply(id).await;
         let error = reply.get("error").filter(|error| !error.is_null());
-        error.or(reply.get("result")).cloned().unwrap_or_default()
+        error.or_else(|| reply.get("result")).cloned().unwrap_or_default()
     }
 
     /// The results of a transaction on `Zoo`.
