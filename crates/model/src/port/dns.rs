@@ -22,7 +22,10 @@ fn domain(settings: &Settings) -> String {
 /// PARITY: without a domain, and with the default one, Neutron accepts `dns_name` and `dns_domain`
 /// of ports and forgets them.
 pub fn is_served(settings: &Settings) -> bool {
-    let domain = domain(settings);
+    is_chosen(&domain(settings))
+}
+
+fn is_chosen(domain: &str) -> bool {
     !domain.is_empty() && domain != DEFAULT_DOMAIN
 }
 
@@ -59,7 +62,7 @@ pub fn check(settings: &Settings, name: &str) -> Result<()> {
 /// `dns_assignment`: the names of a port's addresses, which are given as `fixed_ips`.
 pub fn assignment(settings: &Settings, name: &str, fixed_ips: &Json) -> Json {
     let domain = domain(settings);
-    let name = if is_served(settings) { name } else { "" };
+    let name = if is_chosen(&domain) { name } else { "" };
     let named = |ip: &str| {
         let hostname = match name {
             "" => format!("host-{}", ip.replace(['.', ':'], "-")),

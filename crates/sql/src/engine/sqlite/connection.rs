@@ -151,8 +151,12 @@ pub fn each_chunk(
     let mut rows = statement.raw_query();
     let mut cells = Vec::new();
     while let Some(row) = rows.next()? {
-        let read = (0..width).map(|column| row.get_ref(column).map(cell));
-        cells.push(read.collect::<rusqlite::Result<Vec<Value>>>()?);
+        // Collecting results would not know how many there are, and grow by copying.
+        let mut read = Vec::with_capacity(width);
+        for column in 0..width {
+            read.push(cell(row.get_ref(column)?));
+        }
+        cells.push(read);
         if cells.len() >= chunk && !take(std::mem::take(&mut cells)) {
             return Ok(());
         }
