@@ -206,9 +206,14 @@ async fn the_profile_tells_of_offload_and_trust(engine: Engine) {
     let want = json!({"capabilities": ["switchdev"], "trusted": true});
     assert_eq!(shown(&port, "binding:profile"), want);
     assert_eq!(shown(&port, "hardware_offload_type"), "switchdev");
-    let body = json!({"binding:profile": {"pci_slot": "0000:00:1f.0"}, "trusted": false});
+    let alone = json!({"binding:profile": {"pci_slot": "0000:00:1f.0"}, "trusted": false});
+    let refused = house.update(&root, "ports", port.id(), alone).await;
+    assert_eq!(kind_of(refused), "InvalidInput", "who names the slot names the rest");
+    let mut want = json!({"pci_slot": "0000:00:1f.0", "pci_vendor_info": "15b3:1018",
+                          "physical_network": null});
+    let body = json!({"binding:profile": want, "trusted": false});
     let port = house.update(&root, "ports", port.id(), body).await.unwrap();
-    let want = json!({"pci_slot": "0000:00:1f.0", "trusted": false});
+    want["trusted"] = json!(false);
     assert_eq!(shown(&port, "binding:profile"), want);
     let null = house.update(&root, "ports", port.id(), json!({"trusted": null})).await;
     assert_eq!(kind_of(null), "InvalidInput");
