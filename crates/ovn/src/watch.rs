@@ -17,8 +17,10 @@ use model::port::metadata;
 use model::port::status::{self, Sighting, Stored};
 use model::settings::Settings;
 use ovsdb::client::Client;
-use sql::{Db, Tx};
-use tokio::sync::broadcast::error::RecvError;
+use ovsdb::replica::Change;
+use sql::{Committed, Db, Tx};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::time::Instant;
 use wire::ctx::Ctx;
 use wire::fault::Result;
@@ -97,12 +99,13 @@ impl Watch {
                     look_at = Instant::now() + LOOK;
                 }
             }
-            while let Ok(committed) = commits.try_recv() {
+            let lost_commits = drained(&mut commits, |committed: Committed| {
                 todo.committed(&self.ovn, &self.sb, &committed.marks);
-            }
-            while let Ok(slice) = changes.try_recv() {
+            });
+            let lost_changes = drained(&mut changes, |slice: Arc<[Change]>| {
                 later.changed(&self.sb, &self.arrivals, &slice);
-            }
+            });
+            todo.everything |= lost_commits || lost_changes;
             if *held.borrow() || later_at <= Instant::now() {
                 todo.join(std::mem::take(&mut later));
             }
@@ -299,6 +302,38 @@ impl Watch {
     }
 }
 
+/// Takes all that has come; whether some of it was lost, because more came than is kept.
+fn drained<T: Clone>(receiver: &mut Receiver<T>, mut take: impl FnMut(T)) -> bool {
+    let mut has_lost = false;
+    loop {
+        match receiver.try_recv() {
+            Ok(one) => take(one),
+            Err(TryRecvError::Lagged(_)) => has_lost = true,
+            Err(TryRecvError::Empty | TryRecvError::Closed) => return has_lost,
+        }
+    }
+}
+
 fn is_same(hostname: &str, port: &Stored) -> bool {
     port.parent_hostname.as_deref() == Some(hostname)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::sync::broadcast;
+
+    #[test]
+    fn what_was_lost_among_what_has_come_is_told_and_the_rest_taken() {
+        let (sender, mut receiver) = broadcast::channel(2);
+        let mut drain = |numbers: &[u8]| {
+            numbers.iter().for_each(|number| drop(sender.send(*number)));
+            let mut taken = Vec::new();
+            let has_lost = drained(&mut receiver, |number| taken.push(number));
+            (has_lost, taken)
+        };
+        assert_eq!(drain(&[1, 2]), (false, vec![1, 2]));
+        assert_eq!(drain(&[3, 4, 5, 6]), (true, vec![5, 6]));
+        assert_eq!(drain(&[]), (false, vec![]));
+    }
 }
