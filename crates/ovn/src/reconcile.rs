@@ -230,11 +230,12 @@ impl Loop {
 
     fn swept(&mut self, swept: Option<sweep::Swept>) {
         let Some(swept) = swept else { return };
-        let now = Instant::now();
+        let (now, before) = (Instant::now(), self.queue.len());
         for mark in swept.due {
             self.queue.found(mark, now);
         }
-        self.there_is_more |= swept.there_is_more;
+        // The next look would find the same if all of these are in work or have a pause.
+        self.there_is_more |= swept.there_is_more && self.queue.len() > before;
     }
 
     fn finished(&mut self, finished: Result<(task::Id, Finished), JoinError>) {

@@ -45,6 +45,8 @@ pub struct Queue {
     /// In work; with a job if it is to be worked on again afterwards.
     busy: HashMap<Mark, Option<Job>>,
     later: BTreeMap<(Instant, Mark), Job>,
+    /// The same by unit: until when it has a pause, which only a commit cuts short.
+    pausing: HashMap<Mark, Instant>,
     parked: HashMap<Mark, RowName>,
 }
 
@@ -59,9 +61,10 @@ impl Queue {
         }
     }
 
-    /// Adds a unit whose mark was found to be due. One in work is about to be cleared.
+    /// Adds a unit whose mark was found to be due. One in work is about to be cleared, and one that
+    /// has a pause keeps it, with the number of its conflicts.
     pub fn found(&mut self, mark: Mark, now: Instant) {
-        if !self.busy.contains_key(&mark) {
+        if !self.busy.contains_key(&mark) && !self.pausing.contains_key(&mark) {
             self.push(Job::found(mark), now);
         }
     }
@@ -113,6 +116,7 @@ impl Queue {
     fn recall(&mut self, now: Instant) {
         while let Some(first) = self.later.first_entry().filter(|first| first.key().0 <= now) {
             let job = first.remove();
+            self.pausing.remove(&job.mark);
             self.kick(job, now);
         }
     }
@@ -127,6 +131,9 @@ impl Queue {
     /// A unit is no longer in work and is tried again at a time.
     pub fn again(&mut self, job: Job, at: Instant) {
         self.busy.remove(&job.mark);
+        if let Some(former) = self.pausing.insert(job.mark, at) {
+            self.later.remove(&(former, job.mark));
+        }
         self.later.insert((at, job.mark), job);
     }
 
@@ -206,5 +213,23 @@ mod tests {
         assert!(queue.is_idle());
         queue.unpark(|row| row.key == "pg", now);
         assert_eq!(queue.take(9, Duration::ZERO, now).len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_is_cut_short_by_a_commit_and_not_by_the_stored_mark() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        let (unit, pause) = (mark(), Duration::from_secs(30));
+        queue.found(unit, now);
+        let job = queue.take(9, Duration::ZERO, now).remove(0);
+        queue.again(Job { conflicts: 7, ..job }, now + pause);
+        queue.found(unit, now);
+        assert_eq!(queue.take(9, Duration::ZERO, now).len(), 0);
+        queue.kick(Job::found(unit), now);
+        let job = queue.take(9, Duration::ZERO, now).remove(0);
+        queue.again(Job { conflicts: 8, ..job }, now + pause * 2);
+        assert_eq!(queue.take(9, Duration::ZERO, now + pause).len(), 0);
+        assert_eq!(queue.take(9, Duration::ZERO, now + pause * 2)[0].conflicts, 8);
+        queue.done(unit, now);
+        assert!(queue.is_idle() && queue.pausing.is_empty());
     }
 }
