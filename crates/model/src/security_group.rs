@@ -193,7 +193,8 @@ pub fn prepare<'a>(
 ) -> Option<Pending<'a, ()>> {
     let other = asked.and_then(Value::as_text).filter(|_| ctx.is_admin);
     let project_id = other.unwrap_or(&ctx.project_id);
-    if project_id.is_empty() {
+    // What no project is called matches nothing, and gets no group.
+    if project_id.is_empty() || project_id.len() > 255 || project_id.contains(char::is_control) {
         return None;
     }
     Some(Box::pin(async move {
