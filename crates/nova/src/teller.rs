@@ -93,22 +93,38 @@ impl Teller {
         if events.is_empty() {
             return Ok(0);
         }
-        let fates = match self.post(&events).await {
+        // One that Nova does not understand must not keep the others from it.
+        let mut requests = vec![&*events];
+        while let Some(request) = requests.pop() {
+            match self.fates(request).await {
+                Some(fates) => self.settle(request, &fates).await?,
+                None => {
+                    let (first, second) = request.split_at(request.len() / 2);
+                    requests.extend([second, first]);
+                }
+            }
+        }
+        Ok(events.len())
+    }
+
+    /// Tells these events; what becomes of each. `None`: Nova understands them only without one of
+    /// them, if at all.
+    async fn fates(&self, events: &[Waiting]) -> Option<Vec<Fate>> {
+        match self.post(events).await {
+            Ok((StatusCode::BAD_REQUEST, _)) if events.len() > 1 => None,
             Ok((status, answer)) => {
                 if status == StatusCode::NOT_FOUND {
                     self.endpoint.forget().await;
                 }
-                message::fates(&events, status, &answer)
+                Some(message::fates(events, status, &answer))
             }
             Err(error) => {
                 self.counters.failed.fetch_add(1, Ordering::Relaxed);
                 self.endpoint.forget().await;
                 tracing::warn!(events = events.len(), "Nova could not be told: {error:#}");
-                vec![Fate::Again; events.len()]
+                Some(vec![Fate::Again; events.len()])
             }
-        };
-        self.settle(&events, &fates).await?;
-        Ok(events.len())
+        }
     }
 
     async fn take(&self) -> anyhow::Result<Vec<Waiting>> {

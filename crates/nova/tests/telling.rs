@@ -32,6 +32,8 @@ struct Fake {
     heard: Vec<Vec<Json>>,
     /// Nova is not well.
     broken: bool,
+    /// Requests with an event of this port are not understood.
+    absurd: Option<String>,
     /// The codes of the next events, 200 when there are no more.
     codes: Vec<u16>,
     log_ins: usize,
@@ -73,6 +75,9 @@ async fn answer(fake: Shared, request: Request<Incoming>) -> Response<Full<Bytes
             }
             let asked: Json = serde_json::from_slice(&body).unwrap();
             let mut events = asked["events"].as_array().unwrap().clone();
+            if events.iter().any(|event| fake.absurd.as_deref() == event["tag"].as_str()) {
+                return reply(400, json!({}));
+            }
             fake.heard.push(events.clone());
             for event in &mut events {
                 let code = if fake.codes.is_empty() { 200 } else { fake.codes.remove(0) };
@@ -232,6 +237,24 @@ async fn an_event_that_nova_cannot_use_yet_is_told_again_and_one_it_never_will_i
             + names.iter().filter(|name| *name == "network-vif-unplugged").count(),
         3
     );
+}
+
+#[tokio::test]
+async fn an_event_that_nova_does_not_understand_keeps_no_other_from_it() {
+    let (fake, db) = (fake().await, database().await);
+    let absurd = Id::read(&format!("{:032x}", 3)).unwrap().to_string();
+    fake.lock().unwrap().absurd = Some(absurd.clone());
+    for port in 1..=5 {
+        record(&db, port, Event::Plugged(true)).await;
+    }
+    let _teller = tokio::spawn(teller(&fake, &db).run());
+    settled(&db).await;
+    let fake = fake.lock().unwrap();
+    let mut tags: Vec<&str> =
+        fake.heard.iter().flatten().map(|event| event["tag"].as_str().unwrap()).collect();
+    tags.sort_unstable();
+    assert_eq!(tags.len(), 4, "{tags:?}");
+    assert!(!tags.contains(&&*absurd));
 }
 
 #[tokio::test]
