@@ -5,6 +5,7 @@
 //! does it first, and leaves nothing to do for the others.
 
 mod arrival;
+mod delayed;
 mod todo;
 
 use std::sync::Arc;
@@ -23,12 +24,13 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::time::Instant;
 use wire::ctx::Ctx;
-use wire::fault::Result;
+use wire::fault::{Error, Result};
 use wire::types::Id;
 
 use crate::bind::Ovn;
 use crate::sb;
 use arrival::Arrivals;
+use delayed::Delayed;
 use todo::Todo;
 
 /// The lock.
@@ -37,7 +39,7 @@ const LOCK: &str = "nucleon_watch";
 const LOOK: Duration = Duration::from_secs(120);
 /// How long those who do not hold the lock leave what they see to the one that does.
 const LAG: Duration = Duration::from_secs(1);
-/// After which what failed is tried again.
+/// After which what failed is tried again; twice as long each time that it fails again.
 const AGAIN: Duration = Duration::from_secs(2);
 /// Ports that are read at once.
 const PIECE: usize = 500;
@@ -71,16 +73,14 @@ impl Watch {
         status.mark_changed();
         let mut changes = self.sb.changes();
         let mut commits = self.db.marks();
-        let (mut todo, mut later) = (Todo::default(), Todo::default());
-        let (mut look_at, mut later_at) = (Instant::now() + LOOK, Instant::now());
+        let (mut todo, mut later, mut failed) =
+            (Todo::default(), Delayed::default(), Delayed::default());
+        let (mut look_at, mut pause) = (Instant::now() + LOOK, AGAIN);
         loop {
             tokio::select! {
                 slice = changes.recv() => match slice {
                     Ok(slice) => {
-                        if later.is_empty() {
-                            later_at = Instant::now() + LAG;
-                        }
-                        later.changed(&self.sb, &self.arrivals, &slice);
+                        later.add(LAG, |todo| todo.changed(&self.sb, &self.arrivals, &slice));
                     }
                     Err(RecvError::Lagged(_)) => todo.everything = true,
                     Err(RecvError::Closed) => return std::future::pending().await,
@@ -93,7 +93,8 @@ impl Watch {
                 // It was loaded anew, or somebody else's duty is ours now.
                 Ok(()) = status.changed() => todo.everything = true,
                 Ok(()) = held.changed() => todo.everything |= *held.borrow_and_update(),
-                () = tokio::time::sleep_until(later_at), if !later.is_empty() => {}
+                () = later.ripe() => {}
+                () = failed.ripe() => {}
                 () = tokio::time::sleep_until(look_at) => {
                     todo.everything |= *held.borrow();
                     look_at = Instant::now() + LOOK;
@@ -103,71 +104,76 @@ impl Watch {
                 todo.committed(&self.ovn, &self.sb, &committed.marks);
             });
             let lost_changes = drained(&mut changes, |slice: Arc<[Change]>| {
-                later.changed(&self.sb, &self.arrivals, &slice);
+                later.add(LAG, |todo| todo.changed(&self.sb, &self.arrivals, &slice));
             });
             todo.everything |= lost_commits || lost_changes;
-            if *held.borrow() || later_at <= Instant::now() {
-                todo.join(std::mem::take(&mut later));
-            }
+            todo.join(if *held.borrow() { later.take() } else { later.take_ripe() });
+            let again = failed.take_ripe();
+            let is_again = !again.is_empty();
+            todo.join(again);
             // What is old must not be compared with what is new.
-            if status.borrow().connected && !self.work(&mut todo).await {
-                later.join(std::mem::take(&mut todo));
-                later_at = Instant::now() + AGAIN;
+            if status.borrow().connected {
+                let left = self.work(std::mem::take(&mut todo)).await;
+                if is_again {
+                    pause = if left.is_empty() { AGAIN } else { (pause * 2).min(LOOK) };
+                }
+                if !left.is_empty() {
+                    failed.add(pause, |todo| todo.join(left));
+                }
             }
         }
     }
 
-    /// Does what is to do; false where something is left that failed.
-    async fn work(&self, todo: &mut Todo) -> bool {
+    /// Does what is to do; what of it failed.
+    async fn work(&self, mut todo: Todo) -> Todo {
+        let mut left = Todo::default();
         if todo.everything {
-            match self.everything().await {
-                Ok(ports) => {
-                    todo.everything = false;
-                    todo.ports.extend(ports);
-                }
+            self.complete().await;
+            match self.all_differing().await {
+                Ok(ports) => todo.ports.extend(ports),
                 Err(error) => {
-                    tracing::warn!("Southbound could not be compared with what is stored: {error}");
-                    return false;
+                    tracing::warn!("Southbound cannot be compared with what is stored: {error}");
+                    left.everything = true;
                 }
             }
         }
-        let ports: Vec<Id> = std::mem::take(&mut todo.ports).into_iter().collect();
-        let hosts: Vec<String> = std::mem::take(&mut todo.hosts).into_iter().collect();
-        let mut is_done = true;
+        let ports: Vec<Id> = todo.ports.into_iter().collect();
         match self.differing(&ports).await {
             Ok(differing) => {
                 for batch in differing.chunks(BATCH) {
-                    is_done &= self.settle(batch).await;
+                    left.ports.extend(self.settle(batch).await);
                 }
             }
             Err(error) => {
                 tracing::warn!(ports = ports.len(), "ports could not be compared: {error}");
-                todo.ports.extend(ports);
-                is_done = false;
+                left.ports.extend(ports);
             }
         }
-        let refused: Vec<Id> = std::mem::take(&mut todo.refused).into_iter().collect();
-        if let Err(error) = self.bind(Some(&hosts), &refused).await {
-            tracing::warn!(?hosts, "bindings could not be tried again: {error}");
-            todo.hosts.extend(hosts);
-            todo.refused.extend(refused);
-            is_done = false;
+        let hosts: Vec<String> = todo.hosts.into_iter().collect();
+        let refused: Vec<Id> = todo.refused.into_iter().collect();
+        let of_hosts = (!todo.everything).then_some(&*hosts);
+        match self.bind(of_hosts, &refused).await {
+            Ok(unbound) => left.refused.extend(unbound),
+            Err(error) => {
+                tracing::warn!(?of_hosts, "bindings could not be tried again: {error}");
+                left.everything |= todo.everything;
+                left.hosts.extend(hosts);
+                left.refused.extend(refused);
+            }
         }
         if let Err(error) = self.arrivals.advance().await {
             tracing::warn!("hosts that machines move to could not be asked: {error}");
-            is_done = false;
+            left.arrivals = true;
         }
-        is_done && todo.is_empty()
+        left
     }
 
     fn call<'a>(&'a self, tx: &'a Tx, ctx: &'a Ctx) -> Call<'a> {
         Call { tx, ctx, settings: &self.settings, backend: &self.ovn }
     }
 
-    /// Binds what can be bound, makes what lacks, and finds the ports that differ.
-    async fn everything(&self) -> Result<Vec<Id>> {
-        self.complete().await?;
-        self.bind(None, &[]).await?;
+    /// Those of all ports that are not as Southbound shows them.
+    async fn all_differing(&self) -> Result<Vec<Id>> {
         let ctx = &Ctx::system(Timestamp::now());
         let mut differing = Vec::new();
         let mut last = String::new();
@@ -188,6 +194,8 @@ impl Watch {
         for piece in ports.chunks(PIECE) {
             let read = |tx| async move { status::stored(&tx, piece).await };
             let stored = self.db.read(ctx, read).await?;
+            let gone = |id: &&Id| stored.iter().all(|port| port.id != **id);
+            piece.iter().filter(gone).for_each(|id| self.arrivals.forget(*id));
             differing.extend(stored.iter().filter(|port| self.differs(port)).map(|port| port.id));
         }
         Ok(differing)
@@ -222,22 +230,23 @@ impl Watch {
         }
     }
 
-    /// Makes ports as Southbound shows them; false where one could not be.
-    async fn settle(&self, ports: &[Id]) -> bool {
-        let Err(error) = self.settle_all(ports).await else { return true };
-        if let [port] = ports {
-            tracing::warn!(%port, "the port's status could not be stored: {error}");
-            return false;
+    /// Makes ports as Southbound shows them; those that could not be.
+    async fn settle(&self, ports: &[Id]) -> Vec<Id> {
+        if ports.len() > 1 && self.settle_all(ports).await.is_ok() {
+            return Vec::new();
         }
         // One that cannot be stored must not keep the others from it.
-        let mut is_done = true;
-        for port in ports {
-            if let Err(error) = self.settle_all(std::slice::from_ref(port)).await {
-                tracing::warn!(%port, "the port's status could not be stored: {error}");
-                is_done = false;
+        let mut failed = Vec::new();
+        for (place, port) in ports.iter().enumerate() {
+            let Err(error) = self.settle_all(std::slice::from_ref(port)).await else { continue };
+            tracing::warn!(%port, "the port's status could not be stored: {error}");
+            if is_away(&error) {
+                failed.extend(ports.iter().skip(place));
+                break;
             }
+            failed.push(*port);
         }
-        is_done
+        failed
     }
 
     async fn settle_all(&self, ports: &[Id]) -> Result<()> {
@@ -261,10 +270,12 @@ impl Watch {
         Ok(stored.first().and_then(differs))
     }
 
-    /// Tries failed bindings to these hosts again, `None`: to all; and those of these ports.
-    async fn bind(&self, hosts: Option<&[String]>, ports: &[Id]) -> Result<()> {
+    /// Tries failed bindings to these hosts again, `None`: to all; and those of these ports. The
+    /// ports with which something went wrong.
+    async fn bind(&self, hosts: Option<&[String]>, ports: &[Id]) -> Result<Vec<Id>> {
+        let mut left = Vec::new();
         if hosts.is_some_and(<[String]>::is_empty) && ports.is_empty() {
-            return Ok(());
+            return Ok(left);
         }
         let ctx = &Ctx::system(Timestamp::now());
         let look = |tx| async move {
@@ -278,28 +289,49 @@ impl Watch {
             match self.db.write(ctx, retry).await {
                 Ok(true) => tracing::info!(%port, "the port is bound now"),
                 Ok(false) => {}
-                Err(error) => tracing::warn!(%port, "the port could not be bound: {error}"),
+                Err(error) => {
+                    tracing::warn!(%port, "the port could not be bound: {error}");
+                    left.push(port);
+                }
             }
         }
-        Ok(())
+        Ok(left)
     }
 
-    /// Makes the metadata ports that lack: of networks from before there were any.
-    async fn complete(&self) -> Result<()> {
+    /// Makes the metadata ports that lack: of networks from before there were any. Those that
+    /// cannot be made are tried again with the next comparison of everything.
+    async fn complete(&self) {
         let ctx = &Ctx::system(Timestamp::now());
+        let mut last = String::new();
         loop {
-            let look = |tx| async move { metadata::lacking(&self.call(&tx, ctx), BATCH).await };
-            let lacking = self.db.read(ctx, look).await?;
-            if lacking.is_empty() {
-                return Ok(());
-            }
+            let after = &last;
+            let look =
+                |tx| async move { metadata::lacking(&self.call(&tx, ctx), after, BATCH).await };
+            let lacking = match self.db.read(ctx, look).await {
+                Ok(lacking) => lacking,
+                Err(error) => {
+                    return tracing::warn!("networks without metadata cannot be found: {error}");
+                }
+            };
+            let Some(end) = lacking.last() else { return };
+            last = end.to_string();
             for network in lacking {
                 let make =
                     |tx| async move { metadata::complete(&self.call(&tx, ctx), network).await };
-                self.db.write(ctx, make).await?;
+                if let Err(error) = self.db.write(ctx, make).await {
+                    tracing::warn!(%network, "the network has no metadata port: {error}");
+                    if is_away(&error) {
+                        return;
+                    }
+                }
             }
         }
     }
+}
+
+/// True where nothing else would be stored either.
+fn is_away(error: &Error) -> bool {
+    matches!(error, Error::Fault(fault) if fault.status == 503)
 }
 
 /// Takes all that has come; whether some of it was lost, because more came than is kept.

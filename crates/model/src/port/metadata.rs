@@ -118,20 +118,21 @@ async fn find(call: &Call<'_>, network_id: Id) -> Result<Option<Row>> {
     call.tx.find(&TABLE, &call.everything(), id).await
 }
 
-/// The networks that should have such a port and have none, at most `limit`.
+/// The networks that should have such a port and have none: at most `limit`, after the network
+/// `last` in the order of their ids.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn lacking(call: &Call<'_>, limit: usize) -> Result<Vec<Id>> {
+pub async fn lacking(call: &Call<'_>, last: &str, limit: usize) -> Result<Vec<Id>> {
     if !call.settings.metadata_ports {
         return Ok(Vec::new());
     }
     let sql = format!(
-        "SELECT n.id FROM networks n WHERE NOT EXISTS (SELECT 1 FROM ports p \
+        "SELECT n.id FROM networks n WHERE n.id > ? AND NOT EXISTS (SELECT 1 FROM ports p \
          WHERE p.network_id = n.id AND p.device_owner = 'network:distributed') \
          ORDER BY n.id LIMIT {limit}"
     );
-    let rows = call.tx.rows(&sql, &[]).await?;
+    let rows = call.tx.rows(&sql, &[Value::text(last)]).await?;
     Ok(rows.iter().filter_map(|row| row.first()?.as_text().and_then(Id::read)).collect())
 }
 

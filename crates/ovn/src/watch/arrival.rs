@@ -63,6 +63,11 @@ impl Arrivals {
         }
     }
 
+    /// The port is gone.
+    pub fn forget(&self, port_id: Id) {
+        self.known().remove(&port_id);
+    }
+
     /// The ports that this chassis is waited for with.
     pub fn at(&self, chassis: &str) -> Vec<Id> {
         let known = self.known();

@@ -29,18 +29,21 @@ pub struct Todo {
     pub hosts: BTreeSet<String>,
     /// Ports whose binding failed a moment ago.
     pub refused: BTreeSet<Id>,
+    /// Hosts that machines are on their way to have to be asked.
+    pub arrivals: bool,
 }
 
 impl Todo {
     /// Nothing.
     pub fn is_empty(&self) -> bool {
         let nothing = self.ports.is_empty() && self.hosts.is_empty() && self.refused.is_empty();
-        nothing && !self.everything
+        nothing && !self.everything && !self.arrivals
     }
 
     /// Takes over what another one has.
     pub fn join(&mut self, mut other: Self) {
         self.everything |= other.everything;
+        self.arrivals |= other.arrivals;
         self.ports.append(&mut other.ports);
         self.hosts.append(&mut other.hosts);
         self.refused.append(&mut other.refused);

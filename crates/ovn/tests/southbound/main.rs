@@ -4,6 +4,7 @@
 
 mod agents;
 mod binding;
+mod failures;
 mod history;
 mod status;
 mod world;
