@@ -7,12 +7,11 @@
 mod process;
 
 use std::collections::BTreeSet;
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use process::{Program, get, nucleon};
+use process::{Program, ask, get, nucleon};
 use serde_json::{Value as Json, json};
 use testkit::database::{Database, Engine};
 
@@ -29,27 +28,6 @@ struct Known {
     made: BTreeSet<String>,
     removed: BTreeSet<String>,
     unsure: BTreeSet<String>,
-}
-
-/// One request; `None` when the server went away before it answered.
-fn ask(address: SocketAddr, method: &str, path: &str, body: Option<&Json>) -> Option<(u16, Json)> {
-    let text = body.map(Json::to_string).unwrap_or_default();
-    let mut stream = TcpStream::connect(address).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
-    write!(
-        stream,
-        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{text}",
-        text.len()
-    )
-    .ok()?;
-    let mut reply = String::new();
-    stream.read_to_string(&mut reply).ok()?;
-    let (head, body) = reply.split_once("\r\n\r\n")?;
-    let status = head.split(' ').nth(1)?.parse().ok()?;
-    // A body that was cut off is no answer.
-    let json = if body.is_empty() { Json::Null } else { serde_json::from_str(body).ok()? };
-    Some((status, json))
 }
 
 /// Makes, changes and removes ports until the server goes away.

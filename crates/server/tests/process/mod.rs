@@ -8,6 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustls::pki_types::ServerName;
+use serde_json::Value as Json;
+
+pub mod ovsdb;
 
 /// How long anything may take here.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -163,6 +166,33 @@ pub fn request(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Rep
 /// GET without headers.
 pub fn get(address: SocketAddr, path: &str) -> Reply {
     request(address, path, &[])
+}
+
+/// One request; `None` when the server went away before it answered.
+#[allow(dead_code)] // Not every test program changes something.
+pub fn ask(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    body: Option<&Json>,
+) -> Option<(u16, Json)> {
+    let text = body.map(Json::to_string).unwrap_or_default();
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{text}",
+        text.len()
+    )
+    .ok()?;
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).ok()?;
+    let (head, body) = reply.split_once("\r\n\r\n")?;
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    // A body that was cut off is no answer.
+    let json = if body.is_empty() { Json::Null } else { serde_json::from_str(body).ok()? };
+    Some((status, json))
 }
 
 /// A POST whose body comes late.
