@@ -66,7 +66,11 @@ class Keystone:
         with (self.home / "stderr").open("w") as errors:
             self.process = subprocess.Popen([sys.executable, "-c", program], stderr=errors)
         self.wait()
-        self.people(network_url)
+        try:
+            self.people(network_url)
+        except BaseException:
+            self.stop()
+            raise
 
     def owner(self):
         return ("--keystone-user", str(os.getuid()), "--keystone-group", str(os.getgid()))
@@ -92,8 +96,7 @@ class Keystone:
 
     def people(self, network_url):
         """The server's own user, a project with a member, and where the network service is."""
-        import openstack
-        cloud = openstack.connect(**self.auth("admin", "admin"))
+        cloud = self.cloud()
         identity = cloud.identity
         service = identity.create_service(name="nucleon", type="network")
         identity.create_endpoint(service_id=service.id, interface="public", url=network_url,
@@ -106,6 +109,12 @@ class Keystone:
                 role = identity.find_role(name) or identity.create_role(name=name)
                 identity.assign_project_role_to_user(home, made, role)
         cloud.close()
+
+    def cloud(self):
+        """openstacksdk as the administrator, whatever clouds the machine's user has."""
+        import openstack
+        return openstack.connect(load_yaml_config=False, load_envvars=False,
+                                 **self.auth("admin", "admin"))
 
     def auth(self, user, project):
         """What a client is told, as in clouds.yaml."""

@@ -2,10 +2,14 @@
 //! rules and from who may see the row, and a row that a caller may not see does not exist for him.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
+use identity::Secret;
+use identity::token::{Grant, Tokens};
+use jiff::Timestamp;
 use model::kind::Kind;
 use policy::check::Target;
 use policy::credentials::Credentials;
@@ -13,6 +17,7 @@ use policy::enforcer::Enforcer;
 use serde_json::{Value as Json, json};
 use testkit::database::Engine;
 use testkit::server::{HOST, Reply, TestServer, Who};
+use wire::ctx::Ctx;
 
 use crate::cloud::{Cloud, OWNER, decent, serve, sound};
 
@@ -149,6 +154,7 @@ async fn ask(server: &TestServer, who: &Who, question: &Question) -> Reply {
 async fn every_route_answers_every_caller_as_the_rules_say(engine: Engine) {
     serve(engine, async |server| {
         let rules = &Rules(Enforcer::neutron(None).unwrap());
+        let tokens = bad_tokens(server).await;
         let cloud = &Cloud::new(server).await;
         let mut wrong = Vec::new();
         for kind in model::KINDS {
@@ -163,7 +169,7 @@ async fn every_route_answers_every_caller_as_the_rules_say(engine: Engine) {
                 }
             }
             let id = there.unwrap_or(&absent);
-            wrong.extend(without_token(server, rules, *kind, id).await);
+            wrong.extend(without_token(server, rules, *kind, id, tokens).await);
         }
         assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong.join("\n"));
         sound(server).await;
@@ -235,11 +241,35 @@ async fn of_create(
     Vec::new()
 }
 
+/// No token, an invented one, and of an administrator's tokens one that has expired and one that was
+/// revoked; his valid one opens the door.
+async fn bad_tokens(server: &TestServer) -> [&'static str; 4] {
+    let (tokens, ctx) = (Tokens::new(server.db().clone()), &Ctx::system(Timestamp::now()));
+    let past = ctx.now - Duration::from_secs(1);
+    for (token, expires_at) in [("expired", Some(past)), ("revoked", None), ("valid", None)] {
+        let grant = Grant {
+            name: token.to_owned(),
+            user_id: "admin".to_owned(),
+            project_id: OWNER.to_owned(),
+            roles: Who::admin().roles.split(',').map(str::to_owned).collect(),
+            expires_at,
+        };
+        assert!(tokens.adopt(ctx, &Secret::from(token), &grant).await.unwrap());
+    }
+    let listed = tokens.list(ctx).await.unwrap();
+    let revoked = listed.iter().find(|listed| listed.grant.name == "revoked").unwrap();
+    assert!(tokens.revoke(ctx, &revoked.id).await.unwrap());
+    let ask = Request::builder().uri("/v2.0/ports").header("x-auth-token", "valid");
+    assert_eq!(server.send_unknown(ask.body(Full::default()).unwrap()).await.status, 200);
+    ["", "invented", "expired", "revoked"]
+}
+
 async fn without_token(
     server: &TestServer,
     rules: &Rules,
     kind: &dyn Kind,
     id: &str,
+    tokens: [&str; 4],
 ) -> Vec<String> {
     let mut wrong = Vec::new();
     let (one, path) = (kind.table().one, format!("/v2.0/{}", kind.path()));
@@ -251,7 +281,7 @@ async fn without_token(
     all.push(("POST", path, Some(json!({one: {}}))));
     all.push(("GET", "/v2.0/quotas".into(), None));
     for (method, path, body) in all {
-        for token in ["", "expired-or-invented"] {
+        for token in tokens {
             let bytes: Bytes = body.as_ref().map(Json::to_string).unwrap_or_default().into();
             let request = Request::builder()
                 .method(method)

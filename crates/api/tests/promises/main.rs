@@ -9,5 +9,6 @@ mod concurrency;
 mod damaged;
 mod halves;
 mod hostile;
+mod panics;
 mod phrases;
 mod reference;

@@ -128,6 +128,7 @@ async fn a_reference_to_what_one_may_not_see_is_not_found(engine: Engine) {
             }
         }
         wrong.extend(addresses(server).await);
+        wrong.extend(segments(server).await);
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
         sound(server).await;
     })
@@ -159,6 +160,47 @@ async fn addresses(server: &TestServer) -> Vec<String> {
         if reply.status != 404 || nothing.text.replace(&absent, id) != reply.text {
             wrong.push(format!("{method}: {} and {}", reply.text, nothing.text));
         }
+    }
+    wrong
+}
+
+/// `segment_id` of subnets, at creation and later: its network's owner may use a segment, though
+/// only administrators see any; nobody else can tell one that exists from one that does not.
+async fn segments(server: &TestServer) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let (admin, owner) = (&Who::admin(), &Who::member(OWNER));
+    let network = made(server, owner, "networks", "network", json!({})).await;
+    let path = format!("/v2.0/segments?network_id={network}");
+    let found = server.call(admin, "GET", &path, None).await;
+    let segment = found.json["segments"][0]["id"].as_str().unwrap();
+    let absent = &uuid::Uuid::new_v4().to_string();
+    let ask = |network: &str, segment: &str| {
+        json!({"subnet": {
+            "network_id": network, "ip_version": 4, "cidr": "203.0.113.0/24", "segment_id": segment,
+        }})
+    };
+    let subnets = "/v2.0/subnets";
+    for (who, there) in [(&Who::member("stranger"), 404), (admin, 400)] {
+        let own = made(server, who, "networks", "network", json!({})).await;
+        let plain = json!({"network_id": own, "ip_version": 4, "cidr": "198.51.100.0/24"});
+        let subnet = made(server, who, "subnets", "subnet", plain).await;
+        let change = |segment: &str| json!({"subnet": {"segment_id": segment}});
+        for (method, path, exists, does_not) in [
+            ("POST", subnets, ask(&own, segment), ask(&own, absent)),
+            ("PUT", &format!("{subnets}/{subnet}"), change(segment), change(absent)),
+        ] {
+            let reply = server.call(who, method, path, Some(exists)).await;
+            let nothing = server.call(who, method, path, Some(does_not)).await;
+            let alike = nothing.text.replace(absent, segment) == reply.text;
+            if (reply.status, nothing.status, alike) != (there, 404, there == 404) {
+                let project = &who.project;
+                wrong.push(format!("{method} by {project}: {} and {}", reply.text, nothing.text));
+            }
+        }
+    }
+    let reply = server.call(owner, "POST", subnets, Some(ask(&network, segment))).await;
+    if reply.status != 201 {
+        wrong.push(format!("segment_id by its owner: {}", reply.text));
     }
     wrong
 }
