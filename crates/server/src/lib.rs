@@ -46,8 +46,10 @@ fn refused(error: &anyhow::Error) -> ExitCode {
         Some(usage) => {
             // Nobody listening is no reason to fail.
             let _ = usage.print();
-            if error.chain().count() > 1 {
-                eprintln!("{error}");
+            // Where the usage is told about a file, the error itself names that file.
+            let context = error.to_string();
+            if context != usage.to_string() {
+                eprintln!("{context}");
             }
             ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2))
         }

@@ -52,7 +52,12 @@ impl Storage {
         if let Some(file) = &self.file {
             make_private(file)?;
         }
-        Ok(Db::open(self.url.expose_secret(), model::MIGRATIONS).await?)
+        let opened = Db::open(self.url.expose_secret(), model::MIGRATIONS).await;
+        opened.map_err(|error| match error.fault() {
+            // The type of the fault is for callers of the API.
+            Some(fault) => anyhow::anyhow!("{}", fault.message),
+            None => error.into(),
+        })
     }
 
     /// Opens a database that is there already.

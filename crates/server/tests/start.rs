@@ -305,6 +305,31 @@ fn the_database_of_a_first_start_is_sound() {
 }
 
 #[test]
+fn what_is_wrong_with_an_option_is_said_once_with_what_is_accepted() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("nucleon.toml");
+    fs::write(&file, "[quota]\nprt = 3\n").unwrap();
+    let file = file.to_str().unwrap();
+    for (arguments, name) in [
+        (["--quota", "prt=3"], "--quota"),
+        (["--vlan-ranges", "public:200:100"], "from 1 to 4094"),
+        (["--config", file], file),
+        (["--database", "postgres://127.0.0.1:1/none"], "cannot be reached"),
+    ] {
+        let begin = ["serve", "--listen", "127.0.0.1:0"];
+        let output = nucleon(home.path(), &[&begin, &arguments[..]].concat());
+        assert!(!output.status.success(), "{arguments:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        let lines = said.lines().filter(|line| !line.contains("ERROR"));
+        let problems: Vec<&str> = lines.filter(|line| line.contains(name)).collect();
+        assert_eq!(problems.len(), 1, "{said}");
+        let wrong = arguments[1].split_once('=').map_or("", |(name, _)| name);
+        assert!(said.matches("invalid value").count() <= 1 && said.contains(wrong), "{said}");
+        assert!(!said.contains("HTTPService"), "{said}");
+    }
+}
+
+#[test]
 fn the_policy_is_shown_and_checked() {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("policy.yaml");

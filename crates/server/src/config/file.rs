@@ -171,6 +171,23 @@ mod tests {
     }
 
     #[test]
+    fn every_option_is_a_variable_and_a_key_of_the_file_too() {
+        let command = Cli::command();
+        let serve = command.find_subcommand("serve").unwrap();
+        let mut count = 0;
+        for argument in command.get_subcommands().flat_map(Command::get_arguments) {
+            let Some(long) = argument.get_long().filter(|long| *long != "help") else { continue };
+            let id = argument.get_id().as_str();
+            let variable = argument.get_env().map(|name| name.to_string_lossy().into_owned());
+            let named = format!("NUCLEON_{}", long.replace('-', "_").to_uppercase());
+            assert_eq!(variable, Some(named), "--{long}");
+            count += usize::from(serve.get_arguments().any(|argument| argument.get_id() == id));
+            assert!(id == "config" || is_option(&command, id), "--{long}");
+        }
+        assert!(count > 30, "only {count} options were looked at");
+    }
+
+    #[test]
     fn a_damaged_file_is_told_by_line_and_not_by_its_text() {
         let problem = with("auth = 'none'\nkeystone-password = hunter2\n", &[]).unwrap_err();
         assert!(problem.contains("line 2") && !problem.contains("hunter2"), "{problem}");

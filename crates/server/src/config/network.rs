@@ -225,7 +225,10 @@ fn network_type(text: &str) -> Result<String, String> {
 }
 
 fn vlan_range(text: &str) -> Result<VlanRange, String> {
-    let accepted = || "use PHYSICAL_NETWORK or PHYSICAL_NETWORK:FIRST:LAST with VLANs 1 to 4094";
+    let accepted = || {
+        "use PHYSICAL_NETWORK or PHYSICAL_NETWORK:FIRST:LAST with VLANs from 1 to 4094, FIRST not \
+         above LAST"
+    };
     let mut parts = text.split(':');
     let physical_network = parts.next().unwrap_or_default().to_owned();
     if physical_network.is_empty() {
@@ -240,9 +243,9 @@ fn vlan_range(text: &str) -> Result<VlanRange, String> {
 }
 
 fn vni_range(text: &str) -> Result<(i64, i64), String> {
-    text.split_once(':')
-        .and_then(|(first, last)| range(first, last, 1..=16_777_215))
-        .ok_or_else(|| "use FIRST:LAST with identifiers 1 to 16777215".to_owned())
+    text.split_once(':').and_then(|(first, last)| range(first, last, 1..=16_777_215)).ok_or_else(
+        || "use FIRST:LAST with identifiers from 1 to 16777215, FIRST not above LAST".to_owned(),
+    )
 }
 
 fn range(first: &str, last: &str, within: std::ops::RangeInclusive<i64>) -> Option<(i64, i64)> {
