@@ -26,7 +26,7 @@ use crate::chance::Chance;
 use crate::counters::Counters;
 use crate::facts::Facts;
 use crate::owned;
-use batch::{Batch, Fate, Finished};
+use batch::{AWAY_PAUSE, Batch, Fate, Finished};
 use queue::{Job, Queue};
 
 /// What a mistake of ours keeps from being done is tried again after this.
@@ -146,6 +146,10 @@ struct Loop {
     there_is_more: bool,
     /// What is in work, by task: for one that panics.
     in_work: HashMap<task::Id, Vec<Job>>,
+    /// Why the latest batches got nowhere, and until when no other is begun: one that fails for
+    /// all must not be tried with each of them.
+    trouble: Option<String>,
+    rest_until: Instant,
 }
 
 impl Loop {
@@ -159,6 +163,8 @@ impl Loop {
             sweep_at: Instant::now(),
             there_is_more: false,
             in_work: HashMap::new(),
+            trouble: None,
+            rest_until: Instant::now(),
         }
     }
 
@@ -188,7 +194,7 @@ impl Loop {
 
     fn start_batches(&mut self) {
         let settings = &self.work.settings;
-        while self.batches.len() < settings.batches {
+        while self.batches.len() < settings.batches && Instant::now() >= self.rest_until {
             let jobs = self.queue.take(settings.batch_max, settings.gather, Instant::now());
             if jobs.is_empty() {
                 return;
@@ -204,7 +210,8 @@ impl Loop {
         let settings = &self.work.settings;
         let can_start = connected && self.batches.len() < settings.batches;
         let next = self.queue.next(settings.gather).filter(|_| can_start);
-        next.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600))
+        let next = next.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
+        next.max(self.rest_until)
     }
 
     fn start_sweep(&mut self, connected: bool) {
@@ -243,9 +250,12 @@ impl Loop {
         let id = finished.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
         let jobs = self.in_work.remove(&id).unwrap_or_default();
         let units = match finished {
-            Ok((_, finished)) => finished.units,
+            Ok((_, finished)) => {
+                self.troubled(finished.trouble, now);
+                finished.units
+            }
             // It panicked, which is logged where it happened.
-            Err(_) => jobs.into_iter().map(|job| (job, Fate::Again(AFTER_PANIC))).collect(),
+            Err(_) => broken_down(jobs),
         };
         for (job, fate) in units {
             match fate {
@@ -258,4 +268,29 @@ impl Loop {
             self.queue.unpark(|row| owned::find(&replica, row).is_some(), now);
         }
     }
+
+    /// Whether batches get anywhere, which is told when it becomes so, and not with each of them.
+    fn troubled(&mut self, trouble: Option<String>, now: Instant) {
+        match &trouble {
+            Some(why) => {
+                if self.trouble.as_ref() != Some(why) {
+                    tracing::warn!("Northbound cannot be brought in line now: {why}");
+                }
+                self.rest_until = now + self.work.jittered(AWAY_PAUSE);
+            }
+            None if self.trouble.is_some() => tracing::info!("Northbound is brought in line again"),
+            None => {}
+        }
+        self.trouble = trouble;
+    }
+}
+
+/// The units of a batch that panicked: the one that is to blame must not take the others with it
+/// again.
+fn broken_down(jobs: Vec<Job>) -> Vec<(Job, Fate)> {
+    let pause = if jobs.len() == 1 { AFTER_PANIC } else { Duration::ZERO };
+    if let [job] = &*jobs {
+        tracing::error!(unit = job.mark.kind, id = %job.mark.id, "a unit breaks rendering down");
+    }
+    jobs.into_iter().map(|job| (Job { alone: true, ..job }, Fate::Again(pause))).collect()
 }

@@ -24,7 +24,7 @@ use crate::want::{RowName, Wants};
 /// After which a unit that somebody else keeps writing counts as failed.
 const CONFLICTS_MAX: u32 = 32;
 /// The pause after the database or Northbound was away.
-const AWAY_PAUSE: Duration = Duration::from_millis(500);
+pub const AWAY_PAUSE: Duration = Duration::from_millis(500);
 /// First and longest pause of a unit that Northbound refuses.
 const REFUSED_PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 /// A state that was loaded so long ago is loaded again: it must not be written when nobody looks
@@ -47,6 +47,8 @@ pub enum Fate {
 pub struct Finished {
     /// Its units.
     pub units: Vec<(Job, Fate)>,
+    /// Why no batch gets anywhere now: Northbound or the database is away.
+    pub trouble: Option<String>,
 }
 
 /// A batch in work.
@@ -60,6 +62,7 @@ pub struct Batch {
     written: Vec<Loaded>,
     /// Marks that are put off, until when, and why.
     deferred: Vec<(Dirty, Duration, String)>,
+    trouble: Option<String>,
 }
 
 /// A unit with its state.
@@ -78,8 +81,8 @@ struct Loaded {
 enum Sent {
     /// It happened, but operations of these units found no row.
     Happened(BTreeSet<usize>),
-    /// There is no connection, or none that is any good.
-    Away,
+    /// There is no connection, or none that is any good, for this reason.
+    Away(String),
     /// Somebody else had written these units; the rest can be sent again.
     Conflict(BTreeSet<usize>),
     /// Northbound does not take it because of these units, or one of them, for this reason.
@@ -97,25 +100,24 @@ impl Batch {
             units: Vec::new(),
             written: Vec::new(),
             deferred: Vec::new(),
+            trouble: None,
         }
     }
 
     /// Works on it.
     pub async fn run(mut self) -> Finished {
         let facts = self.work.facts.borrow().clone();
-        let (Some(observed), Some(facts)) = (self.observe(), facts) else {
-            self.rest_again(AWAY_PAUSE);
-            return Finished { units: self.units };
-        };
-        match self.load(observed, &facts).await {
-            Ok(loaded) => {
-                self.write(loaded).await;
-                self.clear().await;
+        if let (Some(observed), Some(facts)) = (self.observe(), facts) {
+            match self.load(observed, &facts).await {
+                Ok(loaded) => {
+                    self.write(loaded).await;
+                    self.clear().await;
+                }
+                Err(error) => self.trouble = Some(format!("units cannot be read: {error}")),
             }
-            Err(error) => tracing::warn!("units for Northbound cannot be read: {error:?}"),
         }
         self.rest_again(AWAY_PAUSE);
-        Finished { units: self.units }
+        Finished { units: self.units, trouble: self.trouble }
     }
 
     fn observe(&self) -> Option<BTreeMap<Mark, Observed>> {
@@ -157,7 +159,10 @@ impl Batch {
                 continue;
             }
             match self.send(&group, &plan).await {
-                Sent::Away => return,
+                Sent::Away(why) => {
+                    self.trouble = Some(why);
+                    return;
+                }
                 Sent::Happened(missed) => {
                     let (missed, written) = split(group, &missed);
                     missed.into_iter().for_each(|unit| self.conflict(unit));
@@ -238,7 +243,9 @@ impl Batch {
         }
         let (operation, reason, details) = match self.work.nb.transact(&plan.transaction).await {
             Ok(outcomes) => return Sent::Happened(plan.missed(&outcomes)),
-            Err(TransactError::Disconnected | TransactError::Unknown) => return Sent::Away,
+            Err(error @ (TransactError::Disconnected | TransactError::Unknown)) => {
+                return Sent::Away(format!("Northbound is away: {error}"));
+            }
             Err(TransactError::Refused { operation, reason, details }) => {
                 (operation, reason, details)
             }
@@ -251,8 +258,7 @@ impl Batch {
             }
             Reason::WaitTimedOut | Reason::DuplicateUuid => Sent::Conflict(owners),
             Reason::NotLeader | Reason::NotOwner | Reason::Resources => {
-                tracing::warn!("Northbound does not take changes now: {reason}: {details}");
-                Sent::Away
+                Sent::Away(format!("Northbound does not take changes now: {reason}: {details}"))
             }
             Reason::Constraint | Reason::Referential | Reason::Syntax | Reason::Other(_) => {
                 Sent::Refused(owners, format!("{reason}: {details}"))
@@ -335,7 +341,7 @@ impl Batch {
                 let marks: Vec<Mark> = self.written.iter().map(|unit| unit.dirty.mark).collect();
                 marks.into_iter().for_each(|mark| self.end(mark, Fate::Done));
             }
-            Err(error) => tracing::warn!("marks cannot be cleared: {error:?}"),
+            Err(error) => self.trouble = Some(format!("marks cannot be cleared: {error}")),
         }
     }
 

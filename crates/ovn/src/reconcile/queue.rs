@@ -24,13 +24,15 @@ pub struct Job {
     pub committed: Option<std::time::Instant>,
     /// How often somebody else was quicker.
     pub conflicts: u32,
+    /// The batch that it was in broke down: it is worked on alone, to keep no other from its end.
+    pub alone: bool,
 }
 
 impl Job {
     /// A unit whose stored mark was found.
     #[must_use]
     pub fn found(mark: Mark) -> Self {
-        Self { mark, committed: None, conflicts: 0 }
+        Self { mark, committed: None, conflicts: 0, alone: false }
     }
 }
 
@@ -97,11 +99,17 @@ impl Queue {
         if !is_ripe && self.waiting.len() < most {
             return Vec::new();
         }
-        let count = most.min(self.order.len());
+        let is_alone = |mark: &Mark| self.waiting.get(mark).is_some_and(|job| job.alone);
+        let count = match self.order.iter().take(most).position(is_alone) {
+            Some(0) => 1,
+            Some(before) => before,
+            None => most.min(self.order.len()),
+        };
         let marks: Vec<Mark> = self.order.drain(..count).collect();
         self.since = (!self.order.is_empty()).then_some(now);
         for mark in &marks {
             self.busy.insert(*mark, None);
+            self.parked.remove(mark);
         }
         marks.iter().filter_map(|mark| self.waiting.remove(mark)).collect()
     }
@@ -213,6 +221,27 @@ mod tests {
         assert!(queue.is_idle());
         queue.unpark(|row| row.key == "pg", now);
         assert_eq!(queue.take(9, Duration::ZERO, now).len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_unit_whose_batch_broke_down_is_alone_in_its_next_one() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        for alone in [false, false, true, true, false] {
+            queue.kick(Job { alone, ..Job::found(mark()) }, now);
+        }
+        let mut sizes = || queue.take(9, Duration::ZERO, now).len();
+        assert_eq!([sizes(), sizes(), sizes(), sizes(), sizes()], [2, 1, 1, 1, 0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_unit_that_is_worked_on_waits_for_no_row_any_more() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        let unit = mark();
+        queue.park(unit, RowName::new(Table::PortGroup, "pg"), now);
+        queue.found(unit, now);
+        assert_eq!(queue.take(9, Duration::ZERO, now).len(), 1);
+        queue.done(unit, now);
+        assert!(queue.parked.is_empty());
     }
 
     #[tokio::test(start_paused = true)]

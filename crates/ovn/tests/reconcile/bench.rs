@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use model::settings::Settings as Choices;
 use ovn::audit::Audit;
-use ovn::chance::Real;
+use ovn::chance::{Chance, Real};
 use ovn::counters::Counters;
 use ovn::facts::Facts;
 use ovn::reconcile::{Reconciler, Settings, Settled};
@@ -116,6 +116,10 @@ impl Drop for Bench {
 
 impl Bench {
     pub async fn start(northbound: Northbound) -> Self {
+        Self::with(northbound, Settings::default(), Arc::new(Real)).await
+    }
+
+    pub async fn with(northbound: Northbound, settings: Settings, chance: Arc<dyn Chance>) -> Self {
         let api = TestServer::new(Engine::Sqlite, Choices::default()).await;
         let mut options =
             Options::new(Remote::parse_list(&northbound.remote()).unwrap(), NORTHBOUND);
@@ -123,8 +127,6 @@ impl Bench {
         options.indexes = owned::indexes();
         let client = Client::start(options);
         let (facts, known) = watch::channel(Some(Arc::new(Facts::default())));
-        let settings = Settings::default();
-        let chance = Arc::new(Real);
         let reconciler = Reconciler::new(api.db().clone(), client.clone(), known, settings, chance);
         let (counters, settled) = (reconciler.counters(), reconciler.settled());
         let task = tokio::spawn(reconciler.run());
