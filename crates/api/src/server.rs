@@ -71,7 +71,12 @@ impl Server {
         let label = Label(route::label(&route));
         let base = base_url(&parts.headers);
         if matches!(route, Route::Versions) {
-            return labelled(catalog::versions(&base), label);
+            let refused = || fault::method_not_allowed(&parts.method, parts.uri.path());
+            let reply = match parts.method {
+                Method::GET => catalog::versions(&base),
+                _ => reply::failed(&refused(), &request_id),
+            };
+            return labelled(reply, label);
         }
         if matches!(route, Route::Identity) && parts.method == Method::GET {
             return labelled(project::version(&base), label);

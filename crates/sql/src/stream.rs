@@ -14,6 +14,7 @@ use crate::db::Db;
 use crate::engine::{Flow, Outlet};
 use crate::list::listing;
 use crate::select::{Scope, Sql};
+use crate::stats::count;
 
 /// Chunks that wait for the caller to take them.
 const AHEAD: usize = 2;
@@ -64,6 +65,7 @@ async fn flow(
     let Sql { text, params } = listing(db.dialect(), &select, table, scope, query, None)?;
     let counters = db.shared_counters();
     let decode = Box::new(move |cells| select.rows(cells, &counters));
+    count(&db.counters().statements);
     let stalled = AtomicBool::new(false);
     let flow = Arc::new(Flow { sql: text, params, chunk, decode, outlet, stalled });
     db.engine().stream(Arc::clone(&flow)).await?;

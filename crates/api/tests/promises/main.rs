@@ -9,6 +9,7 @@ mod concurrency;
 mod damaged;
 mod halves;
 mod hostile;
+mod http;
 mod panics;
 mod phrases;
 mod reference;
