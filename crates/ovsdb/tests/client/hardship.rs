@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ovsdb::client::{Client, Options};
+use ovsdb::condition::Condition;
 use ovsdb::error::TransactError;
 use ovsdb::remote::Remote;
 use ovsdb::transaction::Transaction;
@@ -120,6 +121,17 @@ fn old(method: &str, params: &Json) -> Option<Result<Json, Json>> {
     })
 }
 
+/// Knows conditions, but not how to go on after a transaction.
+fn younger(method: &str, params: &Json) -> Option<Result<Json, Json>> {
+    if method != "monitor_cond" {
+        return old(method, params);
+    }
+    let row = |name: &str| json!({"initial": {"name": name}});
+    Some(Ok(json!({"Animal": {
+        Uuid::from_u128(1).to_string(): row("cat"), Uuid::from_u128(2).to_string(): row("dog"),
+    }})))
+}
+
 fn silent(method: &str, params: &Json) -> Option<Result<Json, Json>> {
     if matches!(method, "echo" | "transact") { None } else { old(method, params) }
 }
@@ -145,6 +157,34 @@ async fn a_server_of_the_first_hour_is_followed_too() {
     assert_eq!(name(1).as_deref(), Some("lion"));
     let replica = client.read().unwrap();
     assert_eq!(*replica.row("Animal", Uuid::from_u128(1)).unwrap().get("legs"), Datum::one(4));
+}
+
+#[tokio::test]
+async fn a_server_that_knows_conditions_only_is_asked_with_them() {
+    let server = Scripted::start(younger);
+    let mut options = server.options();
+    options.tables[0].condition = vec![Condition::equal("name", Datum::one("cat"))];
+    let client = Client::start(options);
+    soon("the client connects", client.connected()).await;
+    let asked = |method: &str| server.heard(|message| message["method"] == method);
+    assert!(asked("monitor_cond_since") && asked("monitor_cond") && !asked("monitor"));
+    assert!(server.heard(|message| {
+        message["method"] == "monitor_cond"
+            && message.to_string().contains(r#""where":[["name","==","cat"]]"#)
+    }));
+    let name = |number| {
+        let replica = client.read().unwrap();
+        let row = replica.row("Animal", Uuid::from_u128(number))?;
+        Some(row.text("name").unwrap().to_owned())
+    };
+    assert_eq!((name(1).as_deref(), name(2).as_deref()), (Some("cat"), Some("dog")));
+    let (first, second) = (Uuid::from_u128(1).to_string(), Uuid::from_u128(2).to_string());
+    let update = json!({"id": null, "method": "update2", "params": ["database", {"Animal": {
+        first: {"modify": {"name": "lion", "legs": 4}}, second: {"delete": null},
+    }}]});
+    server.tell.send(update.to_string()).unwrap();
+    until("the dog is gone", || name(2).is_none()).await;
+    assert_eq!(name(1).as_deref(), Some("lion"));
 }
 
 #[tokio::test]
