@@ -67,11 +67,15 @@ impl Teller {
     }
 
     /// Tells for as long as the process lives.
-    pub async fn run(self) {
+    pub async fn run(self: Arc<Self>) {
         let mut marks = self.db.marks();
         loop {
             tokio::select! {
-                () = port_changed(&mut marks) => tokio::time::sleep(GATHER).await,
+                () = port_changed(&mut marks) => {
+                    tokio::time::sleep(GATHER).await;
+                    // What has come meanwhile is told now, and needs no look of its own.
+                    marks = marks.resubscribe();
+                }
                 () = tokio::time::sleep(LOOK) => {}
             }
             loop {

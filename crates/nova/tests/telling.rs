@@ -110,7 +110,7 @@ async fn fake() -> Shared {
     fake
 }
 
-fn teller(fake: &Shared, db: &Db) -> Teller {
+fn teller(fake: &Shared, db: &Db) -> Arc<Teller> {
     let url = format!("http://{}/v3", fake.lock().unwrap().address);
     let keystone = Client::new(KeystoneSettings {
         public_url: url.clone(),
@@ -127,7 +127,7 @@ fn teller(fake: &Shared, db: &Db) -> Teller {
         service_token_roles_required: false,
     });
     let endpoint = Endpoint::new(Settings { interface: "internal".into(), ..Settings::default() });
-    Teller::new(db.clone(), keystone.unwrap(), endpoint.unwrap())
+    Arc::new(Teller::new(db.clone(), keystone.unwrap(), endpoint.unwrap()))
 }
 
 async fn database() -> Db {
@@ -286,4 +286,19 @@ async fn two_processes_tell_each_event_once() {
     assert_eq!(tags.len(), 300);
     tags.dedup();
     assert_eq!(tags.len(), 300);
+}
+
+#[tokio::test]
+async fn changes_of_one_moment_are_looked_at_once() {
+    let (fake, db) = (fake().await, database().await);
+    let _teller = tokio::spawn(teller(&fake, &db).run());
+    tokio::task::yield_now().await;
+    for port in 1..=100 {
+        record(&db, port, Event::Changed).await;
+    }
+    settled(&db).await;
+    let before = db.stats().commits;
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let looked = db.stats().commits - before;
+    assert!(looked <= 6, "{looked} looks where nothing is");
 }

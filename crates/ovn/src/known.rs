@@ -11,27 +11,32 @@ use tokio::sync::watch;
 use crate::facts::{Facts, Options};
 use crate::sb;
 
-/// What is known now, and a future that keeps it up for as long as it is polled.
-pub fn follow(
+/// What rendering knows.
+pub struct Known {
     sb: Client,
     settings: Arc<Settings>,
     options: Arc<Options>,
-) -> (watch::Receiver<Option<Arc<Facts>>>, impl Future<Output = ()> + Send) {
-    let (sender, receiver) = watch::channel(None);
-    let keep_up = async move {
-        let (mut changes, mut status) = (sb.changes(), sb.status());
+    facts: watch::Sender<Option<Arc<Facts>>>,
+}
+
+impl Known {
+    /// These choices, and what this Southbound will show.
+    #[must_use]
+    pub fn new(sb: Client, settings: Arc<Settings>, options: Arc<Options>) -> Self {
+        Self { sb, settings, options, facts: watch::Sender::new(None) }
+    }
+
+    /// What is known, and news of it.
+    #[must_use]
+    pub fn facts(&self) -> watch::Receiver<Option<Arc<Facts>>> {
+        self.facts.subscribe()
+    }
+
+    /// Keeps it up for as long as it is polled.
+    pub async fn keep_up(&self) {
+        let (mut changes, mut status) = (self.sb.changes(), self.sb.status());
         loop {
-            let chassis = sb.read().map(|replica| sb::facts(&replica));
-            if let Some(chassis) = chassis {
-                sender.send_if_modified(|known: &mut Option<Arc<Facts>>| {
-                    let is_new = known.as_ref().is_none_or(|known| known.chassis != chassis);
-                    if is_new {
-                        let (settings, options) = (Arc::clone(&settings), Arc::clone(&options));
-                        *known = Some(Arc::new(Facts { settings, options, chassis }));
-                    }
-                    is_new
-                });
-            }
+            self.look();
             // Ports come and go all the time, chassis seldom.
             loop {
                 tokio::select! {
@@ -47,6 +52,17 @@ pub fn follow(
                 }
             }
         }
-    };
-    (receiver, keep_up)
+    }
+
+    fn look(&self) {
+        let Some(chassis) = self.sb.read().map(|replica| sb::facts(&replica)) else { return };
+        self.facts.send_if_modified(|known: &mut Option<Arc<Facts>>| {
+            let is_new = known.as_ref().is_none_or(|known| known.chassis != chassis);
+            if is_new {
+                let (settings, options) = (Arc::clone(&self.settings), Arc::clone(&self.options));
+                *known = Some(Arc::new(Facts { settings, options, chassis }));
+            }
+            is_new
+        });
+    }
 }

@@ -69,7 +69,6 @@ impl Default for Settings {
 /// Brings one Northbound in line.
 pub struct Reconciler {
     work: Arc<Work>,
-    commits: broadcast::Receiver<Committed>,
 }
 
 /// What all parts of the reconciler work with.
@@ -93,8 +92,7 @@ impl Work {
 
 impl Reconciler {
     /// For the database `db` and the Northbound that `nb` follows as [`owned::monitored`] and
-    /// [`owned::indexes`] say. Nothing is written while `facts` are not known. What is committed
-    /// from now on is known to it.
+    /// [`owned::indexes`] say. Nothing is written while `facts` are not known.
     #[must_use]
     pub fn new(
         db: Db,
@@ -103,11 +101,10 @@ impl Reconciler {
         settings: Settings,
         chance: Arc<dyn Chance>,
     ) -> Self {
-        let commits = db.marks();
         let settled = Arc::new(Settled::new(settings.wait));
         let counters = Counters::default();
         let work = Work { db, nb, facts, settings, chance, counters, settled };
-        Self { work: Arc::new(work), commits }
+        Self { work: Arc::new(work) }
     }
 
     /// What is counted.
@@ -122,13 +119,17 @@ impl Reconciler {
         Arc::clone(&self.work.settled)
     }
 
-    /// Works until it is dropped; everything that it began is then dropped too.
-    pub async fn run(self) {
-        let Self { work, commits } = self;
-        let watchman = watchman::watch(&work);
-        tokio::select! {
-            () = Loop::new(&work, commits).run() => {}
-            () = watchman => {}
+    /// Works until it is dropped; everything that it began is then dropped too. What is committed
+    /// from this call on is known to it. It may be called again when the former one has ended.
+    pub fn run(&self) -> impl Future<Output = ()> + Send + use<> {
+        let work = Arc::clone(&self.work);
+        let commits = work.db.marks();
+        async move {
+            let watchman = watchman::watch(&work);
+            tokio::select! {
+                () = Loop::new(&work, commits).run() => {}
+                () = watchman => {}
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod command;
 pub mod config;
+mod duty;
 pub mod front;
 pub mod limits;
 pub mod listen;

@@ -11,15 +11,17 @@ use ovn::bind::Ovn;
 use ovn::chance::Real;
 use ovn::counters::Counters;
 use ovn::facts::Facts;
+use ovn::known::Known;
 use ovn::liveness::Liveness;
 use ovn::reconcile::Reconciler;
 use ovn::watch::Watch;
-use ovn::{known, owned, sb};
+use ovn::{owned, sb};
 use ovsdb::client::{self, Client};
 use sql::Db;
 use tokio::sync::watch;
 
 use crate::config::ovn::OvnOptions;
+use crate::duty;
 
 /// The Northbound database.
 const NORTHBOUND: &str = "OVN_Northbound";
@@ -47,8 +49,12 @@ impl Plane {
         let sb = sb::start(sb, options.tls());
         let settings = Arc::new(settings.clone());
         let rows = Arc::new(options.rows.options());
-        let (facts, keep_up) = known::follow(sb.clone(), settings, rows);
-        tokio::spawn(keep_up);
+        let known = Arc::new(Known::new(sb.clone(), settings, rows));
+        let facts = known.facts();
+        duty::keep("knowing the chassis", move || {
+            let known = Arc::clone(&known);
+            async move { known.keep_up().await }
+        });
         Some(Self { nb, sb, facts })
     }
 
@@ -82,15 +88,18 @@ impl Plane {
     ) -> (Box<dyn Backend>, Counters) {
         let Self { nb, sb, facts } = self;
         let binding = options.hosts.binding();
-        let liveness = Liveness::new(nb.clone());
-        tokio::spawn(liveness.clone().run(binding.down_time));
+        let (liveness, down_time) = (Liveness::new(nb.clone()), binding.down_time);
+        let raising = liveness.clone();
+        duty::keep("asking hosts whether they are alive", move || raising.clone().run(down_time));
         let chance = Arc::new(Real);
         let reconciler = Reconciler::new(db.clone(), nb, facts, options.settings(), chance);
         let (settled, counters) = (reconciler.settled(), reconciler.counters());
-        tokio::spawn(reconciler.run());
+        duty::keep("bringing Northbound in line", move || reconciler.run());
         let ovn = Ovn::new(sb, liveness, binding).settling(settled);
-        let watch = Watch::new(db.clone(), Arc::new(settings.clone()), ovn.clone());
-        tokio::spawn(watch.run());
+        let (db, settings, seen) = (db.clone(), Arc::new(settings.clone()), ovn.clone());
+        duty::keep("following Southbound", move || {
+            Watch::new(db.clone(), Arc::clone(&settings), seen.clone()).run()
+        });
         (Box::new(ovn), counters)
     }
 }

@@ -31,7 +31,7 @@ use crate::plane::Plane;
 use crate::say::say;
 use crate::storage::Storage;
 use crate::tls::{Files, Tls};
-use crate::{command, log, sweep};
+use crate::{command, duty, log, sweep};
 
 /// Who the administrator's token belongs to, and the project that its requests are for.
 const ADMIN: &str = "admin";
@@ -154,7 +154,8 @@ fn backend(
     db: &Db,
 ) -> (Box<dyn Backend>, Option<ovn::counters::Counters>) {
     let Some(plane) = Plane::connect(&options.ovn, settings) else {
-        tokio::spawn(sweep::run(db.clone()));
+        let db = db.clone();
+        duty::keep("clearing marks", move || sweep::run(db.clone()));
         return (Box::new(NoBackend), None);
     };
     let (backend, counters) = plane.keep(&options.ovn, settings, db);
@@ -168,9 +169,9 @@ fn teller(options: &ServeOptions, db: &Db) -> anyhow::Result<Option<Arc<Counters
     }
     let keystone = Client::new(options.keystone.settings(options.listen.tls12)?)?;
     let endpoint = Endpoint::new(options.nova.settings())?;
-    let teller = Teller::new(db.clone(), keystone, endpoint);
+    let teller = Arc::new(Teller::new(db.clone(), keystone, endpoint));
     let counters = teller.counters();
-    tokio::spawn(teller.run());
+    duty::keep("telling Nova", move || Arc::clone(&teller).run());
     Ok(Some(counters))
 }
 

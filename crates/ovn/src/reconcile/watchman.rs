@@ -39,6 +39,7 @@ const AUDIT_PAUSE: Duration = Duration::from_secs(30);
 pub async fn watch(work: &Arc<Work>) {
     let lock = work.nb.lock(LOCK);
     let mut held = lock.held();
+    work.counters.leader.set(0);
     loop {
         if held.wait_for(|held| *held).await.is_err() {
             // The client was stopped.
