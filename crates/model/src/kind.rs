@@ -32,6 +32,8 @@ pub struct Call<'a> {
     pub settings: &'a Settings,
     /// The data plane, asked but never changed from here.
     pub backend: &'a dyn Backend,
+    /// The quota against which all that this request makes is counted already.
+    pub counted: Option<&'static str>,
 }
 
 impl Call<'_> {
@@ -147,6 +149,7 @@ pub trait Kind: Send + Sync {
     /// one, or for which the objects of one request must fit each other, have their own.
     fn create_all<'a>(&'a self, call: &'a Call<'a>, asks: &'a [Draft]) -> Pending<'a, Vec<Row>> {
         Box::pin(async move {
+            let call = &standard::counted(call, self.as_dyn(), asks).await?;
             let mut rows = Vec::with_capacity(asks.len());
             for ask in asks {
                 rows.push(self.create(call, ask).await?);
@@ -221,6 +224,6 @@ pub struct World {
 impl World {
     /// A call inside a transaction.
     pub fn call<'a>(&'a self, tx: &'a Tx, ctx: &'a Ctx) -> Call<'a> {
-        Call { tx, ctx, settings: &self.settings, backend: &*self.backend }
+        Call { tx, ctx, settings: &self.settings, backend: &*self.backend, counted: None }
     }
 }

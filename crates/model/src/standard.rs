@@ -1,8 +1,11 @@
 //! What every kind has in common: id, times, revision, description, tags, quota, marks. The one way
 //! in which rows of kinds come into being, change and go.
 
+use std::collections::BTreeMap;
+
 use sql::Write;
 use wire::attr::{Child, Column};
+use wire::draft::Draft;
 use wire::fault::Result;
 use wire::row::Row;
 use wire::value::Value;
@@ -50,13 +53,34 @@ pub fn changed(call: &Call<'_>, row: &mut Row) {
     }
 }
 
+/// Counts all that one request asks for at once, so that no row of it is counted on its own: what
+/// passes the quota is refused before anything is made.
+///
+/// # Errors
+/// `OverQuota`; those of the database.
+pub async fn counted<'a>(call: &Call<'a>, kind: &dyn Kind, asks: &[Draft]) -> Result<Call<'a>> {
+    let several = kind.quota().filter(|_| asks.len() > 1);
+    if let Some(resource) = several {
+        let mut counts = BTreeMap::new();
+        for ask in asks {
+            let index = ask.table.position("project_id");
+            let project = index.and_then(|index| ask.value(index)).and_then(Value::as_text);
+            *counts.entry(project.unwrap_or_default()).or_insert(0) += 1;
+        }
+        for (project, count) in counts {
+            quota::take(call, resource, project, count).await?;
+        }
+    }
+    Ok(Call { counted: several.or(call.counted), ..*call })
+}
+
 /// Stores a new row: counts it against its project's quota, marks its unit. `.or(…)` on what comes
 /// back names the faults of its constraints.
 ///
 /// # Errors
 /// `OverQuota`; those of the database when they surface.
 pub async fn insert(call: &Call<'_>, kind: &dyn Kind, row: &Row) -> Result<Write> {
-    if let Some(resource) = kind.quota() {
+    if let Some(resource) = kind.quota().filter(|resource| call.counted != Some(*resource)) {
         quota::take(call, resource, row.project_id(), 1).await?;
     }
     if let Some(unit) = kind.unit() {

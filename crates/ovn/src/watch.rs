@@ -169,7 +169,7 @@ impl Watch {
     }
 
     fn call<'a>(&'a self, tx: &'a Tx, ctx: &'a Ctx) -> Call<'a> {
-        Call { tx, ctx, settings: &self.settings, backend: &self.ovn }
+        Call { tx, ctx, settings: &self.settings, backend: &self.ovn, counted: None }
     }
 
     /// Those of all ports that are not as Southbound shows them.
