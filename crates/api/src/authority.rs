@@ -41,6 +41,7 @@ fn printed(value: &Value) -> Option<Cow<'_, str>> {
         Value::Int(number) => Some(number.to_string().into()),
         Value::Text(text) => Some(text.as_str().into()),
         Value::Json(json) => Some(json.to_string().into()),
+        Value::Written(text) => Some(text.as_ref().into()),
     }
 }
 

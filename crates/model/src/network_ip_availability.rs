@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use wire::attr::Resource;
 use wire::fault::{self, Error, Result};
 use wire::query::{Filter, Query};
@@ -77,6 +77,21 @@ struct Subnet {
     usage: Usage,
 }
 
+impl Subnet {
+    /// As JSON.
+    fn shown(&self) -> String {
+        let [id, name, cidr] = [&self.id, &self.name, &self.cidr].map(|text| Json::from(&**text));
+        let Usage { in_pools, used, .. } = self.usage;
+        format!(
+            r#"{{"subnet_id":{id},"subnet_name":{name},"cidr":{cidr},"ip_version":{},"#,
+            self.ip_version
+        ) + &format!(
+            r#""total_ips":{in_pools},"used_ips":{used},"ip_availability_details":{}}}"#,
+            self.usage.shown()
+        )
+    }
+}
+
 /// Addresses of a subnet or of a network.
 #[derive(Clone, Copy, Default)]
 struct Usage {
@@ -96,22 +111,16 @@ impl Usage {
         }
     }
 
-    fn shown(self) -> Json {
-        json!({
-            "total_ips_in_subnet": number(self.in_subnet),
-            "total_ips_in_allocation_pool": number(self.in_pools),
-            "used_ips_in_subnet": self.used,
-            "used_ips_in_allocation_pool": self.used_in_pools,
-        })
+    /// As JSON. IPv6 networks have more addresses than 64 bits count, and no digit may be lost.
+    fn shown(self) -> String {
+        format!(
+            r#"{{"total_ips_in_subnet":{},"total_ips_in_allocation_pool":{},"#,
+            self.in_subnet, self.in_pools
+        ) + &format!(
+            r#""used_ips_in_subnet":{},"used_ips_in_allocation_pool":{}}}"#,
+            self.used, self.used_in_pools
+        )
     }
-}
-
-/// IPv6 networks have more addresses than 64 bits count; JSON does not mind.
-fn number(count: u128) -> Json {
-    u64::try_from(count).map_or_else(
-        |_| serde_json::from_str(&count.to_string()).unwrap_or_else(|_| Json::from(u64::MAX)),
-        Json::from,
-    )
 }
 
 async fn rows(call: &Call<'_>, query: &Query) -> Result<Vec<Row>> {
@@ -149,28 +158,15 @@ async fn rows(call: &Call<'_>, query: &Query) -> Result<Vec<Row>> {
 
 fn shown(network: &Row, subnets: &[Subnet]) -> Row {
     let whole = subnets.iter().fold(Usage::default(), |sum, subnet| sum.plus(subnet.usage));
-    let each: Vec<Json> = subnets
-        .iter()
-        .map(|subnet| {
-            json!({
-                "subnet_id": subnet.id,
-                "subnet_name": subnet.name,
-                "cidr": subnet.cidr,
-                "ip_version": subnet.ip_version,
-                "total_ips": number(subnet.usage.in_pools),
-                "used_ips": subnet.usage.used,
-                "ip_availability_details": subnet.usage.shown(),
-            })
-        })
-        .collect();
+    let each: Vec<String> = subnets.iter().map(Subnet::shown).collect();
     let mut row = Row::empty(&TABLE);
     row.set(at::network_id, network.id());
     row.set(at::network_name, network.get(network::at::name));
     row.set(at::project_id, network.project_id().into());
-    row.put(at::total_ips.index, Value::from(number(whole.in_pools)));
+    row.put(at::total_ips.index, Value::written(whole.in_pools.to_string()));
     row.set(at::used_ips, whole.used);
-    row.put(at::subnet_ip_availability.index, Value::json(Json::Array(each)));
-    row.put(at::ip_availability_details.index, Value::json(whole.shown()));
+    row.put(at::subnet_ip_availability.index, Value::written(format!("[{}]", each.join(","))));
+    row.put(at::ip_availability_details.index, Value::written(whole.shown()));
     row
 }
 

@@ -97,5 +97,6 @@ pub fn write(value: &Value, out: &mut Vec<u8>) {
         Value::Int(number) => drop(serde_json::to_writer(out, number)),
         Value::Text(text) => drop(serde_json::to_writer(out, text)),
         Value::Json(json) => drop(serde_json::to_writer(out, &**json)),
+        Value::Written(text) => out.extend_from_slice(text.as_bytes()),
     }
 }

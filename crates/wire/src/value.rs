@@ -19,6 +19,8 @@ pub enum Value {
     Text(String),
     /// A list or an object; SQL stores its JSON text. Boxed, for most values are short.
     Json(Box<Json>),
+    /// JSON as it is shown, already written: for numbers beyond 64 bits. It is never stored.
+    Written(Box<str>),
 }
 
 impl Value {
@@ -30,6 +32,11 @@ impl Value {
     /// A list or an object.
     pub fn json(json: impl Into<Json>) -> Self {
         Self::Json(Box::new(json.into()))
+    }
+
+    /// JSON that is written already, as it is shown.
+    pub fn written(json: impl Into<Box<str>>) -> Self {
+        Self::Written(json.into())
     }
 
     /// True where no value has been chosen.
@@ -82,6 +89,8 @@ impl Value {
             Self::Int(number) => Json::from(*number),
             Self::Text(text) => Json::String(text.clone()),
             Self::Json(json) => Json::clone(json),
+            // Numbers lose digits here; replies are written from the value itself.
+            Self::Written(text) => serde_json::from_str(text).unwrap_or_default(),
         }
     }
 }

@@ -84,6 +84,35 @@ async fn a_body_beyond_the_limit_is_refused_and_changes_nothing() {
     .await;
 }
 
+#[tokio::test]
+async fn the_addresses_of_large_networks_are_counted_to_the_last_digit() {
+    serve(Engine::Sqlite, async |server| {
+        let who = &Who::admin();
+        let (network, _) = subnet(server, "10.0.0.0/24").await;
+        let whole = "fd00::/8";
+        let ask = json!({"subnet": {
+            "network_id": network, "ip_version": 6, "cidr": whole, "name": "the \"large\" one",
+        }});
+        let made = server.call(who, "POST", "/v2.0/subnets", Some(ask)).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        let path = format!("/v2.0/network-ip-availabilities/{network}");
+        let reply = server.call(who, "GET", &path, None).await;
+        let all = 1_u128 << 120;
+        // But for the first address and the gateway's; and 253 of the other subnet.
+        for (name, number) in [
+            ("total_ips", all - 2),
+            ("total_ips", all - 2 + 253),
+            ("total_ips_in_subnet", all),
+            ("total_ips_in_subnet", all + 254),
+        ] {
+            assert!(reply.text.contains(&format!("\"{name}\":{number}")), "{}", reply.text);
+        }
+        let named = reply.json["network_ip_availability"]["subnet_ip_availability"].as_array();
+        assert!(named.unwrap().iter().any(|one| one["subnet_name"] == "the \"large\" one"));
+    })
+    .await;
+}
+
 async fn statements(server: &TestServer, path: &str) -> (usize, u64) {
     let before = server.db().stats().statements;
     let reply = server.call(&Who::member(OWNER), "GET", path, None).await;

@@ -253,6 +253,7 @@ fn bound(params: &[Value]) -> Params {
         Value::Int(number) => mysql_async::Value::Int(*number),
         Value::Text(text) => mysql_async::Value::Bytes(text.as_bytes().to_vec()),
         Value::Json(json) => mysql_async::Value::Bytes(json_text(json).into_bytes()),
+        Value::Written(text) => mysql_async::Value::Bytes(text.as_bytes().to_vec()),
     };
     Params::Positional(params.iter().map(param).collect())
 }

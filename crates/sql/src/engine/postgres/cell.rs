@@ -25,6 +25,7 @@ impl ToSql for Param<'_> {
             (Value::Int(value), _) => number(*value, place, out),
             (Value::Text(value), _) => text(value, place, out),
             (Value::Json(json), _) => text(&json_text(json), place, out),
+            (Value::Written(value), _) => text(value, place, out),
         }
     }
 

@@ -95,6 +95,7 @@ impl ToSql for Param<'_> {
             Value::Int(number) => ToSqlOutput::Borrowed(ValueRef::Integer(*number)),
             Value::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
             Value::Json(json) => ToSqlOutput::Owned(json_text(json).into()),
+            Value::Written(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
         })
     }
 }
