@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore, broadcast};
 use wire::attr::Resource;
 use wire::ctx::Ctx;
 use wire::fault::{self, Error, Result};
@@ -23,6 +23,8 @@ use crate::tx::{Committed, Tx};
 
 /// How often an act is run before the caller is told to come again.
 const ATTEMPTS: u32 = 32;
+/// Attempts beside others; after these an act waits until no other of this process is writing.
+const SHARED_ATTEMPTS: u32 = 5;
 /// How long a transaction waits for its turn where the caller sets no deadline.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Committed marks that a slow listener may be behind.
@@ -46,6 +48,18 @@ struct Inner {
     selects: Mutex<Selects>,
     streams: Semaphore,
     sabotage: Sabotage,
+    /// Shared by those who write, and held alone by one who was always overtaken.
+    turns: RwLock<()>,
+}
+
+/// Held while an act is run.
+enum Turn<'a> {
+    /// A reader has no need of one.
+    Free,
+    /// Beside others.
+    Shared { _guard: RwLockReadGuard<'a, ()> },
+    /// Nobody else of this process writes.
+    Alone { _guard: RwLockWriteGuard<'a, ()> },
 }
 
 /// By the table's address and the names of the fields.
@@ -75,8 +89,9 @@ impl Db {
         let (marks, _) = broadcast::channel(MARKS);
         let selects = Mutex::default();
         let streams = Semaphore::new(STREAMS);
-        let sabotage = Sabotage::default();
-        let inner = Inner { engine, counters, migrations, marks, selects, streams, sabotage };
+        let (sabotage, turns) = (Sabotage::default(), RwLock::default());
+        let inner =
+            Inner { engine, counters, migrations, marks, selects, streams, sabotage, turns };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -96,7 +111,8 @@ impl Db {
     }
 
     /// Runs an act in a transaction and commits it. It is run again, up to 31 times, when another
-    /// transaction was quicker, so it may touch nothing but its `Tx`.
+    /// transaction was quicker, so it may touch nothing but its `Tx`; least of all may it write in
+    /// another transaction, for which it might wait for ever.
     ///
     /// # Errors
     /// The act's; `HTTPServiceUnavailable` when the database cannot be reached or others are always
@@ -154,10 +170,16 @@ impl Db {
         Fut: Future<Output = Result<T>> + Send,
     {
         for attempt in 1..=ATTEMPTS {
+            let turn = match (writing, attempt > SHARED_ATTEMPTS) {
+                (false, _) => Turn::Free,
+                (true, false) => Turn::Shared { _guard: self.inner.turns.read().await },
+                (true, true) => Turn::Alone { _guard: self.inner.turns.write().await },
+            };
             let error = match self.once(writing, ctx, act).await {
                 Err(Error::Retry(why)) => why,
                 done => return done,
             };
+            drop(turn);
             count(&self.inner.counters.retries);
             tracing::debug!(why = error, attempt, request_id = ctx.request_id, "running again");
             if ctx.deadline.is_some_and(|deadline| Instant::now() >= deadline) {

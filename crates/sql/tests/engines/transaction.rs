@@ -162,6 +162,27 @@ pub async fn compare_and_swap_of_many_tasks_loses_nothing(bench: &Bench) {
     assert_eq!(row.get(at::revision_number), done);
 }
 
+pub async fn however_many_change_one_row_everybody_has_his_turn(bench: &Bench) {
+    let one = thing("one");
+    store(&bench.db, std::slice::from_ref(&one)).await.unwrap();
+    let scope = &everything();
+    let all = (0..300).map(|_| async {
+        let act = async |tx: sql::Tx| {
+            let old = tx.find(&TABLE, scope, one.id).await?.unwrap();
+            // So that all have read before one writes.
+            tokio::time::sleep(Duration::from_millis(2)).await;
+            tx.update(&old, &renamed(&old, "changed"))?;
+            Ok(())
+        };
+        bench.db.write(&ctx(), |tx| act(tx)).await
+    });
+    for done in futures_util::future::join_all(all).await {
+        done.unwrap();
+    }
+    let row = found(&bench.db, one.id).await.unwrap();
+    assert_eq!(row.get(at::revision_number), 300);
+}
+
 pub async fn a_fault_of_one_undoes_nothing_of_others(bench: &Bench) {
     let all = (0..60).map(|number| async move {
         let ended = bench
