@@ -137,10 +137,19 @@ impl Dialect {
                 format!("{object}({})", keys.iter().map(pair).collect::<Vec<_>>().join(", "))
             }
         };
-        format!(
-            "(SELECT {list}({item} ORDER BY c.{}){cast} FROM {} c WHERE c.{} = t.id)",
-            child.order, child.table, child.parent
-        )
+        let Child { table, parent, order, .. } = child;
+        match self {
+            // Aggregates see the rows of a subquery in its order. Their own ORDER BY would make
+            // a temporary table for each parent, which takes longer than to read all of it.
+            Self::Sqlite => format!(
+                "(SELECT {list}({item}) FROM \
+                 (SELECT * FROM {table} WHERE {parent} = t.id ORDER BY {order}) c)"
+            ),
+            _ => format!(
+                "(SELECT {list}({item} ORDER BY c.{order}){cast} FROM {table} c \
+                 WHERE c.{parent} = t.id)"
+            ),
+        }
     }
 }
 

@@ -105,9 +105,10 @@ impl Select {
     }
 
     fn row(&self, cells: Vec<Value>, counters: &Counters) -> Row {
-        let mut row = Row::empty(self.table);
+        let attrs = self.table.attrs;
+        let mut row = Row { table: self.table, values: Vec::with_capacity(attrs.len()) };
         for (&index, cell) in self.read.iter().zip(cells) {
-            let Some(attr) = self.table.attrs.get(index) else { continue };
+            let Some(attr) = attrs.get(index) else { continue };
             let value = decoded(attr, cell).unwrap_or_else(|| {
                 count(&counters.damaged);
                 tracing::warn!(
@@ -119,8 +120,11 @@ impl Select {
                 );
                 (attr.empty)()
             });
-            row.put(index, value);
+            // What is not read is missing.
+            row.values.resize(index, Value::Missing);
+            row.values.push(value);
         }
+        row.values.resize(attrs.len(), Value::Missing);
         row
     }
 }
@@ -174,8 +178,9 @@ fn decoded(attr: &Attr, cell: Value) -> Option<Value> {
 /// The JSON list of a child table, with the types of its columns, which SQL does not keep.
 fn children(text: &str, child: &Child) -> Option<Value> {
     let mut json: Json = serde_json::from_str(text).ok()?;
+    let is_lost = |(_, column): &&(&str, Column)| matches!(column, Column::Bool | Column::Json);
     for item in json.as_array_mut()? {
-        for (key, column) in child.keys {
+        for (key, column) in child.keys.iter().filter(is_lost) {
             let place = if child.flat { Some(&mut *item) } else { item.get_mut(*key) };
             let Some(place) = place else { continue };
             match (column, &*place) {

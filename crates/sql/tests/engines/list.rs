@@ -1,14 +1,14 @@
 //! Filters, order, pages, visibility.
 
 use serde_json::json;
-use sql::Scope;
+use sql::{Scope, Tx};
 use wire::query::{Filter, Query};
 use wire::row::Row;
 use wire::types::{Id, Text};
 use wire::value::Value;
 
 use crate::bench::{Bench, ctx, kind_of};
-use crate::thing::{TABLE, Thing, at, everything, listed, names, store, text, thing};
+use crate::thing::{TABLE, Thing, at, everything, listed, names, shelf, store, text, thing};
 
 fn having(attr: usize, values: &[Value]) -> Query {
     let filters = vec![Filter::In { attr, values: values.to_vec() }];
@@ -86,6 +86,19 @@ pub async fn children_are_filtered_by_their_columns(bench: &Bench) {
     let mut both = having_part("place", false, &["1"]);
     both.filters.extend(having_part("label", false, &["7"]).filters);
     assert_eq!(found(bench, &both).await, ["a"]);
+}
+
+pub async fn children_come_in_their_order(bench: &Bench) {
+    let (shelf, names) = (Id::random(), ["d", "a", "e", "b", "c"]);
+    bench.exec("INSERT INTO shelves VALUES (?)", &[text(shelf)]).await;
+    for name in names {
+        let one = Thing { shelf_id: Some(shelf), ..thing(name) };
+        store(&bench.db, &[one]).await.unwrap();
+    }
+    let scope = &everything();
+    let find = |tx: Tx| async move { tx.find(&shelf::TABLE, scope, shelf).await };
+    let row = bench.db.read(&ctx(), find).await.unwrap().unwrap();
+    assert_eq!(row.named("things").unwrap().to_json(), json!(["a", "b", "c", "d", "e"]));
 }
 
 pub async fn a_substring_has_no_wildcards(bench: &Bench) {

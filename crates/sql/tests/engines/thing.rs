@@ -97,6 +97,26 @@ resource! {
     revision_number: i64 = ro();
 }
 
+static ON_SHELF: Child = Child {
+    table: "things",
+    parent: "shelf_id",
+    keys: &[("name", Column::Text(255))],
+    flat: true,
+    order: "name",
+};
+
+/// A place for things.
+pub mod shelf {
+    use super::*;
+
+    resource! {
+        /// A shelf. No index has its things in their order.
+        Shelf = Resource::of("shelf", "shelves");
+        id: Id = ro().filter().sort();
+        things: Vec<Text<255>> = ro().child(&ON_SHELF);
+    }
+}
+
 /// A thing that can be stored.
 pub fn thing(name: &str) -> Thing {
     let mut thing = Thing::load(&Row::empty(&TABLE));
