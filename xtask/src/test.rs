@@ -15,8 +15,12 @@ use crate::engines::{Engines, has_mariadb, postgres_programs};
 use crate::process::{Signals, command, installed, output, root, run};
 
 /// The scripts that drive the built server from outside. Each is given `--server PATH`.
-const BLACK_BOX: &[&str] =
-    &["tests/clients/run.py", "tests/clients/with_keystone.py", "tests/clients/with_tempest.py"];
+const BLACK_BOX: &[&str] = &[
+    "tests/clients/run.py",
+    "tests/clients/with_keystone.py",
+    "tests/clients/with_tempest.py",
+    "tests/clients/neutron.py",
+];
 
 /// A program that the tests of packets on real OVN need, and the package that brings it.
 const NETWORK: &[(&str, &str)] = &[
@@ -26,11 +30,15 @@ const NETWORK: &[(&str, &str)] = &[
     ("ip", "iproute2"),
     ("ping", "iputils-ping"),
     ("ethtool", "ethtool"),
+    // What Neutron's agent for metadata runs.
+    ("haproxy", "haproxy"),
+    ("iptables", "iptables"),
 ];
 
 /// Where the scripts say what they import, and what is taken if they do not.
 const REQUIREMENTS: &str = "tests/clients/requirements.txt";
-const CLIENTS: &str = "python-openstackclient\nopenstacksdk\nkeystone\ntempest==47.0.0\n";
+const CLIENTS: &str =
+    "python-openstackclient\nopenstacksdk\nkeystone\ntempest==47.0.0\nneutron==29.0.0\n";
 
 /// Runs all there is. Words left over go to the test runner, a filter for instance; then the
 /// scripts and the examples in the documentation are left out.

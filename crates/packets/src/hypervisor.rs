@@ -17,8 +17,10 @@ pub const PHYSICAL_NETWORK: &str = "physnet1";
 pub struct Hypervisor {
     /// Its name: its host name, and the name of its chassis.
     pub name: String,
-    directory: PathBuf,
-    space: Namespace,
+    /// Where it has its files.
+    pub directory: PathBuf,
+    /// What its programs and its switch are in.
+    pub space: Namespace,
     controller: Option<Program>,
     _switch: Program,
     _database: Program,
@@ -163,7 +165,8 @@ impl Hypervisor {
         self.vsctl(&format!("get interface {} ofport", tap(port))).trim().to_owned()
     }
 
-    fn database(&self) -> String {
+    /// Where its switch is told what to do: `unix:PATH`.
+    pub fn database(&self) -> String {
         format!("unix:{}", path(&self.directory, "db.sock"))
     }
 }

@@ -30,6 +30,7 @@ pub struct Nucleon {
     binary: PathBuf,
     directory: PathBuf,
     attached: Vec<String>,
+    more: Vec<String>,
     program: Option<Program>,
 }
 
@@ -39,6 +40,14 @@ impl Nucleon {
     /// # Panics
     /// If it does not listen before long.
     pub fn start(lab: &Lab, binary: &str) -> Self {
+        Self::with(lab, binary, &[])
+    }
+
+    /// Starts `BINARY serve` on a fresh database, with these words more.
+    ///
+    /// # Panics
+    /// If it does not listen before long.
+    pub fn with(lab: &Lab, binary: &str, more: &[String]) -> Self {
         let (nb, sb) = (lab.central.northbound.remotes(), lab.central.southbound.remotes());
         let directory = lab.directory.join("nucleon");
         std::fs::create_dir(&directory).unwrap();
@@ -47,8 +56,9 @@ impl Nucleon {
         let network = ["--dns-domain", DOMAIN, "--vlan-ranges", PHYSICAL_NETWORK];
         let attached = attached.into_iter().chain(network).map(str::to_owned).collect();
         let client = Client { address: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        let more = more.to_vec();
         let mut nucleon =
-            Self { client, binary: binary.into(), directory, attached, program: None };
+            Self { client, binary: binary.into(), directory, attached, more, program: None };
         nucleon.restart();
         nucleon
     }
@@ -70,7 +80,7 @@ impl Nucleon {
         let binary = self.binary.display().to_string();
         let mut words = vec![binary.as_str(), "serve", "--listen", "127.0.0.1:0"];
         words.extend(["--auth", "none", "--quota", "port=-1"]);
-        words.extend(self.attached.iter().map(String::as_str));
+        words.extend(self.attached.iter().chain(&self.more).map(String::as_str));
         // A log for each start: the address is looked for in it.
         let _ = std::fs::remove_file(self.directory.join("nucleon.log"));
         let mut program = Program::start(&self.directory, "nucleon", &words);
@@ -171,7 +181,9 @@ impl Client {
     /// # Panics
     /// If it is refused.
     pub fn list(&self, path: &str) -> Vec<Json> {
-        let (status, reply) = self.call("GET", &path.replace('_', "-"), None);
+        let (collection, query) = path.split_once('?').unwrap_or((path, ""));
+        let path = format!("{}?{query}", collection.replace('_', "-"));
+        let (status, reply) = self.call("GET", &path, None);
         assert_eq!(status, 200, "GET {path}: {reply}");
         let body = reply.as_object().unwrap().values().find_map(Json::as_array);
         body.unwrap().clone()

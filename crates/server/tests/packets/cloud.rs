@@ -34,8 +34,13 @@ impl Cloud {
     }
 
     pub fn of(size: Size) -> Self {
+        Self::with(size, &[])
+    }
+
+    /// With these words more for the server.
+    pub fn with(size: Size, more: &[String]) -> Self {
         let lab = Lab::of(size);
-        let nucleon = Nucleon::start(&lab, env!("CARGO_BIN_EXE_nucleon"));
+        let nucleon = Nucleon::with(&lab, env!("CARGO_BIN_EXE_nucleon"), more);
         let cloud = Self { nucleon, lab };
         // A server that has just begun may not have seen every hypervisor yet.
         until("agents of the hypervisors", || {

@@ -28,8 +28,14 @@ impl Database {
     }
 
     pub fn start(&mut self) {
+        self.start_with(&[]);
+    }
+
+    /// With these words more for `ovsdb-server`.
+    pub fn start_with(&mut self, more: &[String]) {
         let child = Command::new("ovsdb-server")
             .arg(format!("--remote=p{}", self.remote()))
+            .args(more)
             .args(["--no-chdir", "--unixctl=none"])
             .arg(self.directory.join(self.name))
             .stdin(Stdio::null())
