@@ -95,8 +95,36 @@ pub fn write(value: &Value, out: &mut Vec<u8>) {
         Value::Bool(false) => out.extend_from_slice(b"false"),
         // Writing to a vector cannot fail, and these types always serialise.
         Value::Int(number) => drop(serde_json::to_writer(out, number)),
-        Value::Text(text) => drop(serde_json::to_writer(out, text)),
+        Value::Text(text) => write_text(text, out),
         Value::Json(json) => drop(serde_json::to_writer(out, &**json)),
         Value::Written(text) => out.extend_from_slice(text.as_bytes()),
+    }
+}
+
+/// Appends a text as JSON. Nearly all are ids, names and addresses, with nothing to escape.
+fn write_text(text: &str, out: &mut Vec<u8>) {
+    // Not `any`, which stops early: so many bytes are looked at in one step.
+    let escaped = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+    if text.bytes().fold(false, |found, byte| found | escaped(byte)) {
+        return drop(serde_json::to_writer(out, text));
+    }
+    out.push(b'"');
+    out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_written_as_json_whatever_is_in_it() {
+        let letters = (0..0x250).filter_map(char::from_u32).map(String::from);
+        let long = letters.clone().collect::<String>();
+        for text in letters.chain([long, String::new(), "port 1".into(), "\u{1F600}".into()]) {
+            let mut out = Vec::new();
+            write(&Value::text(&*text), &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), serde_json::to_string(&text).unwrap());
+        }
     }
 }

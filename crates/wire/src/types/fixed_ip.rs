@@ -58,6 +58,9 @@ impl Item for FixedIpAsk {
     const LIST: &'static str =
         "a list of objects with subnet_id, ip_address or both, each address once";
     const NULL_IS_EMPTY: bool = false;
+    fn stored(json: &Json) -> Option<Self> {
+        Self::parse(json).ok()
+    }
     fn key(&self) -> Option<String> {
         // Several addresses of one subnet may be asked for.
         self.ip_address.map(|ip| ip.to_string())

@@ -22,6 +22,10 @@ pub trait Item: Wire {
     fn entry(json: &Json) -> Result<Self, String> {
         Self::parse(json)
     }
+    /// Reads an entry of a stored list.
+    fn stored(json: &Json) -> Option<Self> {
+        Self::load(&Value::from(json.clone()))
+    }
     /// The fault for a list that is refused.
     fn list_fault(refused: &Json) -> (&'static str, u16) {
         let _ = refused;
@@ -75,10 +79,7 @@ impl<T: Item> Wire for Vec<T> {
     fn load(value: &Value) -> Option<Self> {
         match value {
             Value::Null => Some(Self::new()),
-            Value::Json(json) => {
-                let items = json.as_array()?.iter();
-                items.map(|item| T::load(&Value::from(item.clone()))).collect()
-            }
+            Value::Json(json) => json.as_array()?.iter().map(T::stored).collect(),
             _ => None,
         }
     }
@@ -90,6 +91,9 @@ impl<T: Item> Wire for Vec<T> {
 
 impl Item for Id {
     const LIST: &'static str = "a list of UUIDs, each once";
+    fn stored(json: &Json) -> Option<Self> {
+        json.as_str().and_then(Self::read)
+    }
 }
 
 impl<const N: u16> Item for Text<N> {
