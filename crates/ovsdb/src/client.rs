@@ -38,7 +38,7 @@ pub struct Options {
     /// Of a cluster only the leader is good enough; others may be a little behind.
     pub leader_only: bool,
     /// After this time of silence the server is asked, after as much again the connection is given
-    /// up. Zero: never.
+    /// up; while everything is loaded, after twelve times as much. Zero: never.
     pub probe: Duration,
     /// The least and the greatest pause after all remotes failed; it doubles in between.
     pub backoff: (Duration, Duration),

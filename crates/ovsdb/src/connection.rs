@@ -40,7 +40,9 @@ pub(crate) struct Connection {
     writer: JoinHandle<()>,
     probe: Duration,
     heard: Instant,
-    probed: bool,
+    /// Probes without an answer, and how many there may be.
+    unanswered: u32,
+    bearable: u32,
     next_id: u64,
 }
 
@@ -96,7 +98,8 @@ impl Connection {
             writer: tokio::spawn(write(writer, texts)),
             probe,
             heard: Instant::now(),
-            probed: false,
+            unanswered: 0,
+            bearable: 1,
             next_id: 0,
         }
     }
@@ -106,6 +109,11 @@ impl Connection {
     pub fn cut_rows_of(&mut self, monitor: &str, layout: Arc<Layout>) {
         self.framer.cut_rows_of(monitor);
         self.intake.layout = Some(layout);
+    }
+
+    /// From here on so many probes may stay without an answer.
+    pub fn bear_silence(&mut self, probes: u32) {
+        self.bearable = probes;
     }
 
     /// Sends a request; the `id` that its reply will have. What cannot be sent shows when
@@ -178,7 +186,7 @@ impl Connection {
             Err(error) => return Err(format!("cannot read: {error}")),
         };
         self.heard = Instant::now();
-        self.probed = false;
+        self.unanswered = 0;
         let bytes = self.portion.get(..length).unwrap_or_default();
         let intake = &mut self.intake;
         self.framer
@@ -187,12 +195,13 @@ impl Connection {
     }
 
     fn silence(&mut self) -> Result<(), Why> {
-        if self.probed {
-            return Err(format!("the server was silent for {:?}", self.probe * 2));
+        if self.unanswered >= self.bearable {
+            let silent = self.probe * (self.unanswered + 1);
+            return Err(format!("the server was silent for {silent:?}"));
         }
         self.send(json!({"id": "echo", "method": "echo", "params": []}).to_string().into_bytes());
         self.heard = Instant::now();
-        self.probed = true;
+        self.unanswered += 1;
         Ok(())
     }
 

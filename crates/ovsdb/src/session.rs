@@ -25,6 +25,10 @@ use crate::replica::Replica;
 use crate::rpc::{self, Message};
 use crate::schema::Schema;
 
+/// How many probes may stay without an answer while everything is loaded. `ovsdb-server` has one
+/// thread: half a million rows keep it from answering for longer than a dead one is waited for.
+const LOAD_PROBES: u32 = 12;
+
 /// What a client asks of its session.
 pub(crate) enum Command {
     /// Send these `params` of a `transact`.
@@ -53,6 +57,8 @@ pub(crate) struct Session {
     /// The latest transaction that the replica shows.
     last: Option<Uuid>,
     seen: Option<Seen>,
+    /// What was last said against each remote: one that stays away is told of once.
+    complaints: HashMap<String, Why>,
 }
 
 /// Why a session with one server ended.
@@ -84,7 +90,7 @@ impl Session {
         shared: Arc<Shared>,
         commands: mpsc::UnboundedReceiver<Command>,
     ) -> Self {
-        Self { options, shared, commands, last: None, seen: None }
+        Self { options, shared, commands, last: None, seen: None, complaints: HashMap::new() }
     }
 
     /// Until it is stopped.
@@ -118,6 +124,7 @@ impl Session {
             return End::Lost(why);
         }
         info!(%remote, database = self.options.database, "in step");
+        self.complaints.clear();
         let transactions = HashMap::new();
         let mut work = Work { connection, server, transactions, locks: LockRequests::default() };
         let end = self.serve(&mut work).await;
@@ -233,14 +240,13 @@ impl Session {
         Ok(())
     }
 
-    fn lost(&self, remote: &Remote, why: Why) {
-        let before = self.shared.status.borrow().clone();
-        let why = format!("{remote}: {why}");
-        // A server that stays away is told once.
-        if before.connected || before.why.as_ref() != Some(&why) {
-            warn!(database = self.options.database, "not connected: {why}");
+    fn lost(&mut self, remote: &Remote, why: Why) {
+        let remote = remote.to_string();
+        if self.complaints.get(&remote) != Some(&why) {
+            warn!(database = self.options.database, %remote, "not connected: {why}");
         }
-        self.lost_because(why);
+        self.lost_because(format!("{remote}: {why}"));
+        self.complaints.insert(remote, why);
     }
 
     fn lost_because(&self, why: Why) {
@@ -405,7 +411,10 @@ async fn establish(
     } else {
         (Arc::new(Layout::new(Arc::new(schema), &options.tables)), None)
     };
+    // A server that puts a large answer together does nothing else meanwhile.
+    connection.bear_silence(LOAD_PROBES);
     let beginning = monitor::begin(&mut connection, &layout, last).await?;
+    connection.bear_silence(1);
     Ok(Established { connection, server, layout, beginning })
 }
 

@@ -197,6 +197,22 @@ async fn an_echo_is_answered_with_what_it_brought() {
     until("the answer comes", || server.heard(|message| *message == answer)).await;
 }
 
+/// Takes long to put everything together, and answers nothing meanwhile.
+fn busy(method: &str, params: &Json) -> Option<Result<Json, Json>> {
+    if method == "monitor" {
+        std::thread::sleep(Duration::from_millis(400));
+    }
+    old(method, params)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_busy_with_the_load_is_given_time() {
+    let server = Scripted::start(busy);
+    let client = Client::start(Options { probe: Duration::from_millis(100), ..server.options() });
+    soon("the client connects", client.connected()).await;
+    assert_eq!(server.connections.load(Ordering::Relaxed), 1);
+}
+
 #[tokio::test]
 async fn a_silent_server_is_asked_and_then_given_up() {
     let server = Scripted::start(silent);
