@@ -39,8 +39,8 @@ pub async fn answer(
             let tags = &tags_of(asked)?;
             let act = if method == Method::POST { "create" } else { "update" };
             change(asked, kind, id, act, |call, row| match act {
-                "create" => tag::add(call, kind, row, tags),
-                _ => tag::replace(call, kind, row, tags),
+                "create" => tag::add(call, row, tags),
+                _ => tag::replace(call, row, tags),
             })
             .await?;
             // PARITY: what was sent comes back, not what the tags are then.
@@ -48,17 +48,15 @@ pub async fn answer(
         }
         (&Method::PUT, Some(one)) => {
             let one = [tag::parse_one(&Json::from(one))?];
-            change(asked, kind, id, "update", |call, row| tag::add(call, kind, row, &one)).await?;
+            change(asked, kind, id, "update", |call, row| tag::add(call, row, &one)).await?;
             Ok(reply::value(201, &Json::Null))
         }
         (&Method::DELETE, None) => {
-            change(asked, kind, id, "delete", |call, row| tag::replace(call, kind, row, &[]))
-                .await?;
+            change(asked, kind, id, "delete", |call, row| tag::replace(call, row, &[])).await?;
             Ok(reply::nothing())
         }
         (&Method::DELETE, Some(one)) => {
-            change(asked, kind, id, "delete", |call, row| tag::remove(call, kind, row, &one))
-                .await?;
+            change(asked, kind, id, "delete", |call, row| tag::remove(call, row, &one)).await?;
             Ok(reply::nothing())
         }
         _ => Err(fault::method_not_allowed(method, "tags")),
@@ -92,13 +90,13 @@ async fn read(asked: &Asked<'_>, kind: &'static dyn Kind, id: &str) -> Result<Ro
     .await
 }
 
-/// Changes the tags.
+/// Changes the tags as `how` does, which says whether it did.
 async fn change(
     asked: &Asked<'_>,
     kind: &'static dyn Kind,
     id: &str,
     act: &str,
-    how: impl Fn(&model::kind::Call<'_>, &Row) -> Result<()> + Send + Sync,
+    how: impl Fn(&model::kind::Call<'_>, &Row) -> Result<bool> + Send + Sync,
 ) -> Result<()> {
     let how = &how;
     asked
@@ -106,7 +104,7 @@ async fn change(
             let call = asked.call(&tx);
             let row = find(asked, &call, kind, id).await?;
             authority::require(&asked.server.rules, asked.ctx, &rule(kind, act), &RowTarget(&row))?;
-            how(&call, &row)
+            if how(&call, &row)? { tag::advance(&call, kind, &row).await } else { Ok(()) }
         })
         .await
 }

@@ -8,6 +8,7 @@ use wire::value::Value;
 
 use crate::kind::{Call, Kind};
 use crate::standard;
+use crate::unit::reads;
 
 /// Tags of one resource at most.
 pub const TAGS_MAX: usize = 50;
@@ -68,48 +69,48 @@ pub fn parse_one(json: &serde_json::Value) -> Result<String> {
     Ok(tag)
 }
 
-/// Replaces all tags of a row.
+/// Replaces all tags of a row; whether that changes any ([`advance`]).
 ///
 /// # Errors
 /// Those of the database.
-pub fn replace(call: &Call<'_>, kind: &dyn Kind, row: &Row, tags: &[String]) -> Result<()> {
+pub fn replace(call: &Call<'_>, row: &Row, tags: &[String]) -> Result<bool> {
     let have = of(row);
     if have.len() == tags.len() && tags.iter().all(|tag| have.contains(tag)) {
-        return Ok(());
+        return Ok(false);
     }
     let id = row.id().to_string();
     call.tx.exec("DELETE FROM tags WHERE resource_id = ?", vec![Value::text(&*id)]);
     for tag in tags {
         insert(call, &id, tag);
     }
-    touch(call, kind, row)
+    Ok(true)
 }
 
-/// Adds tags to a row.
+/// Adds tags to a row; whether it had not all of them ([`advance`]).
 ///
 /// # Errors
 /// 400 where the row would have too many.
-pub fn add(call: &Call<'_>, kind: &dyn Kind, row: &Row, tags: &[String]) -> Result<()> {
+pub fn add(call: &Call<'_>, row: &Row, tags: &[String]) -> Result<bool> {
     let have = of(row);
     let new: Vec<&String> = tags.iter().filter(|tag| !have.contains(tag)).collect();
     if have.len() + new.len() > TAGS_MAX {
         return Err(fault::bad_request(format!("A resource can have at most {TAGS_MAX} tags.")));
     }
     if new.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     let id = row.id().to_string();
     for tag in new {
         insert(call, &id, tag);
     }
-    touch(call, kind, row)
+    Ok(true)
 }
 
-/// Removes one tag.
+/// Removes one tag; it had it, so true ([`advance`]).
 ///
 /// # Errors
 /// `TagNotFound`.
-pub fn remove(call: &Call<'_>, kind: &dyn Kind, row: &Row, tag: &str) -> Result<()> {
+pub fn remove(call: &Call<'_>, row: &Row, tag: &str) -> Result<bool> {
     if !of(row).iter().any(|have| have == tag) {
         return Err(fault::tag_not_found(tag));
     }
@@ -117,7 +118,7 @@ pub fn remove(call: &Call<'_>, kind: &dyn Kind, row: &Row, tag: &str) -> Result<
         "DELETE FROM tags WHERE resource_id = ? AND tag = ?",
         vec![Value::text(row.id().to_string()), Value::text(tag)],
     );
-    touch(call, kind, row)
+    Ok(true)
 }
 
 /// Stores the tags of a row that has just been made.
@@ -133,9 +134,13 @@ fn insert(call: &Call<'_>, id: &str, tag: &str) {
     call.tx.exec_ignore("tags", &["resource_id", "tag"], vec![Value::text(id), Value::text(tag)]);
 }
 
-fn touch(call: &Call<'_>, kind: &dyn Kind, row: &Row) -> Result<()> {
+/// Advances the revision of a row whose tags change, and marks who reads it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn advance(call: &Call<'_>, kind: &dyn Kind, row: &Row) -> Result<()> {
     let mut new = row.clone();
     standard::changed(call, &mut new);
     standard::update(call, kind, row, &new)?;
-    Ok(())
+    reads::changed(call, row, &new).await
 }

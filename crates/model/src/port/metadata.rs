@@ -16,8 +16,10 @@ use crate::network::{self, Network};
 use crate::subnet::auto_address;
 use crate::unit::reads::{self, Seen};
 
-/// The beginning of the `device_id`.
-const DEVICE: &str = "ovnmeta-";
+/// The `device_id` of a network's.
+pub fn device(network_id: Id) -> String {
+    format!("ovnmeta-{network_id}")
+}
 
 /// Makes the port of a network, with an address in each of its subnets that has DHCP.
 ///
@@ -31,7 +33,7 @@ pub async fn create(call: &Call<'_>, network_id: Id, project_id: &str) -> Result
     ask.ask(at::network_id, network_id);
     ask.ask(at::project_id, Text(project_id.to_owned()));
     ask.ask(at::device_owner, Text(owner::DISTRIBUTED.to_owned()));
-    ask.ask(at::device_id, Text(format!("{DEVICE}{network_id}")));
+    ask.ask(at::device_id, Text(device(network_id)));
     ask.ask(at::fixed_ips, Vec::new());
     create::unasked(call, &ask).await.map(drop)
 }
@@ -110,7 +112,7 @@ async fn find(call: &Call<'_>, network_id: Id) -> Result<Option<Row>> {
     let key = [
         Value::text(network_id.to_string()),
         Value::text(owner::DISTRIBUTED),
-        Value::text(format!("{DEVICE}{network_id}")),
+        Value::text(device(network_id)),
     ];
     let rows = call.tx.rows(sql, &key).await?;
     let id = rows.first().and_then(|row| row.first()?.as_text().and_then(Id::read));

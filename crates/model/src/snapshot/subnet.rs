@@ -14,6 +14,7 @@ use wire::types::words::{IpVersion, Ipv6Mode};
 use wire::value::Value;
 
 use super::cells::{Cells, by_ids, by_keys};
+use crate::port::metadata;
 
 /// A subnet.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,11 +45,6 @@ pub struct SubnetSnapshot {
     pub metadata_ip: Option<Ip>,
 }
 
-/// What a metadata port's `device_id` is, for a network.
-fn metadata_device(network_id: Id) -> String {
-    format!("ovnmeta-{network_id}")
-}
-
 pub(super) async fn load(tx: &Tx, ids: &BTreeSet<Id>) -> Result<BTreeMap<Id, SubnetSnapshot>> {
     if ids.is_empty() {
         return Ok(BTreeMap::new());
@@ -61,14 +57,16 @@ pub(super) async fn load(tx: &Tx, ids: &BTreeSet<Id>) -> Result<BTreeMap<Id, Sub
         rows.iter().filter_map(|row| read(row)).map(|subnet| (subnet.id, subnet)).collect();
     let networks: BTreeSet<Id> = subnets.values().map(|subnet| subnet.network_id).collect();
     let devices: Vec<Value> =
-        networks.into_iter().map(|id| Value::text(metadata_device(id))).collect();
+        networks.into_iter().map(|id| Value::text(metadata::device(id))).collect();
     let sql = "SELECT a.subnet_id, a.ip_address FROM ports p \
                JOIN ip_allocations a ON a.port_id = p.id \
-               WHERE p.device_owner = 'network:distributed' AND p.device_id IN ({keys})";
+               WHERE p.device_owner = 'network:distributed' AND p.device_id IN ({keys}) \
+               ORDER BY p.id, a.place";
     for row in by_keys(tx, sql, &devices).await? {
         let mut cells = Cells::of(&row);
+        // Of several, every server must come to the same one.
         if let Some(subnet) = cells.id().and_then(|id| subnets.get_mut(&id)) {
-            subnet.metadata_ip = cells.read();
+            subnet.metadata_ip = subnet.metadata_ip.or_else(|| cells.read());
         }
     }
     Ok(subnets)

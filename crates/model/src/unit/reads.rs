@@ -15,8 +15,9 @@ use wire::value::Value;
 
 use super::Unit;
 use crate::binding::plug::Wish;
+use crate::ipam::owner;
 use crate::kind::Call;
-use crate::port::{at, dns};
+use crate::port::{at, dns, metadata};
 use crate::snapshot::is_external;
 
 /// A line: units of `reader` read `attributes` of the kind `of`.
@@ -72,7 +73,8 @@ pub static READS: &[Reads] = &[
     Reads {
         reader: Unit::Port,
         of: "subnets",
-        attributes: &["gateway_ip", "dns_nameservers", "host_routes"],
+        // Whatever changes of a subnet, its revision does, which those options show too.
+        attributes: &["revision_number"],
         who: ports_with_options!("a.subnet_id = ?"),
     },
     Reads {
@@ -185,7 +187,8 @@ impl Seen {
             pairs: single(port),
             name: port.get(at::dns_name).0,
             device: port.get(at::device_id).0,
-            metadata: port.get(at::device_owner).as_str() == "network:distributed",
+            metadata: port.get(at::device_owner).as_str() == owner::DISTRIBUTED
+                && port.get(at::device_id).0 == metadata::device(port.get(at::network_id)),
             external: is_external(port.get(at::vnic_type), &port.get(at::profile)),
         }
     }
@@ -202,6 +205,11 @@ impl Seen {
     pub fn bound(mut self, wish: &Wish) -> Self {
         self.external = is_external(wish.vnic_type, &wish.profile);
         self
+    }
+
+    /// Where it answers for the metadata service.
+    fn serving(&self) -> BTreeSet<(Id, Ip)> {
+        if self.metadata { self.addresses.clone() } else { BTreeSet::new() }
     }
 
     fn is_named(&self) -> bool {
@@ -231,12 +239,10 @@ pub async fn port(call: &Call<'_>, network_id: Id, was: &Seen, is: &Seen) -> Res
         let pairs: BTreeSet<Ip> = was.pairs.union(&is.pairs).copied().collect();
         owners(call, network_id, &pairs).await?;
     }
-    if (was.metadata || is.metadata) && moved {
-        for (subnet_id, _) in was.addresses.symmetric_difference(&is.addresses) {
-            mark(call, Unit::Subnet.mark(*subnet_id));
-            let who = ports_with_options!("a.subnet_id = ?");
-            mark_found(call, Unit::Port, who, &[subnet_id.store()]).await?;
-        }
+    for (subnet_id, _) in was.serving().symmetric_difference(&is.serving()) {
+        mark(call, Unit::Subnet.mark(*subnet_id));
+        let who = ports_with_options!("a.subnet_id = ?");
+        mark_found(call, Unit::Port, who, &[subnet_id.store()]).await?;
     }
     Ok(())
 }
