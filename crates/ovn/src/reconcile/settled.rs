@@ -61,8 +61,23 @@ impl Settled {
             return;
         }
         let Some(request) = self.register(committed) else { return };
-        // Out of patience is an answer, too.
-        let _ = tokio::time::timeout(self.patience, request.none_left.notified()).await;
+        let waited = tokio::time::timeout(self.patience, request.none_left.notified()).await;
+        if waited.is_err() {
+            // Out of patience is an answer, too.
+            self.forget(committed, &request);
+        }
+    }
+
+    /// Nobody waits for this any more.
+    fn forget(&self, committed: &Committed, request: &Arc<Request>) {
+        let mut state = self.state();
+        for mark in &*committed.marks {
+            let Some(waiting) = state.waiting.get_mut(mark) else { continue };
+            waiting.retain(|one| !Arc::ptr_eq(&one.request, request));
+            if waiting.is_empty() {
+                state.waiting.remove(mark);
+            }
+        }
     }
 
     fn register(&self, committed: &Committed) -> Option<Arc<Request>> {
@@ -180,5 +195,6 @@ mod tests {
         };
         let (took, ()) = tokio::join!(took(&settled, &committed), older);
         assert_eq!(took, Duration::from_millis(500));
+        assert!(settled.state().waiting.is_empty(), "who has gone is forgotten");
     }
 }
