@@ -1,13 +1,14 @@
 //! Comparing everything, or some units, with what is stored, in bounded pieces. Nothing is changed
 //! here: who asks decides what becomes of the differences.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use model::snapshot;
 use ovsdb::client::Client;
-use sql::{Db, Mark, dirty};
+use sql::dirty::{self, Dirty};
+use sql::{Db, Mark};
 use wire::ctx::Ctx;
 use wire::fault::{self, Error, Result};
 
@@ -28,8 +29,8 @@ pub struct Finding {
     pub mark: Mark,
     /// What is different.
     pub difference: Difference,
-    /// It is marked, so that it is known and being worked on.
-    pub is_marked: bool,
+    /// Its mark, if it has one, so that the difference is known and being worked on.
+    pub known: Option<Dirty>,
 }
 
 /// Compares what is stored in a database with a Northbound.
@@ -91,10 +92,10 @@ impl Audit {
             Ok((dirty::of(&tx, units).await?, snapshot::load(&tx, units).await?))
         };
         let (dirty, snapshots) = self.db.read(&ctx, load).await?;
-        let marked: BTreeSet<Mark> = dirty
-            .iter()
+        let mut known: BTreeMap<Mark, Dirty> = dirty
+            .into_iter()
             .filter(|dirty| dirty.why.as_deref() != Some(dirty::LOOK_AGAIN))
-            .map(|dirty| dirty.mark)
+            .map(|dirty| (dirty.mark, dirty))
             .collect();
         let wants: Vec<Wants> =
             units.iter().map(|mark| render::unit(*mark, &snapshots, &self.facts)).collect();
@@ -104,7 +105,7 @@ impl Audit {
         let finding = |((mark, _), difference): (&(Mark, &Wants), Difference)| Finding {
             mark: *mark,
             difference,
-            is_marked: marked.contains(mark),
+            known: known.remove(mark),
         };
         Ok(differences.filter(|(_, difference)| !difference.is_none()).map(finding).collect())
     }

@@ -30,8 +30,11 @@ use crate::owned;
 const LOCK: &str = "nucleon";
 /// How long changed rows are left to those who may be at work on them.
 const LOOK_AFTER: Duration = Duration::from_millis(500);
-/// How long chassis may come and go until everything is compared.
+/// How long chassis may come and go until everything is compared, at least.
 const FACTS_SETTLE: Duration = Duration::from_secs(1);
+/// Comparing everything again waits so many times as long as it took: hosts that are restarted one
+/// after the other must not keep the database busy.
+const REST: f64 = 4.0;
 /// Between two comparisons of everything at least, when too much happens to follow each change.
 const AUDIT_PAUSE: Duration = Duration::from_secs(30);
 
@@ -104,7 +107,9 @@ impl Watchman {
                         self.audit_within(Duration::ZERO);
                     }
                 }
-                Ok(()) = facts.changed() => self.audit_within(FACTS_SETTLE),
+                Ok(()) = facts.changed() => {
+                    self.audit_within(settle(self.work.counters.audit_seconds.get()));
+                }
                 () = tokio::time::sleep_until(self.look_at),
                     if ready && can_look && !self.suspects.is_empty() => self.look(),
                 () = tokio::time::sleep_until(self.audit_at), if ready && can_audit => self.audit(),
@@ -148,6 +153,11 @@ impl Watchman {
         self.audit_at = Instant::now() + self.work.jittered(self.work.settings.audit_every);
         self.audits.spawn(audit(Arc::clone(&self.work)));
     }
+}
+
+/// How long chassis may come and go when comparing everything takes so many seconds.
+fn settle(audit_seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(audit_seconds * REST).unwrap_or_default().max(FACTS_SETTLE)
 }
 
 /// The units of rows that were changed by somebody who does not say so: a change of ours comes
@@ -267,27 +277,62 @@ fn auditor(work: &Work) -> Option<Audit> {
     Some(Audit { db: work.db.clone(), nb, facts })
 }
 
-/// Marks what was found and is not known yet; how many units.
+/// Marks what was found; how many units were not marked before.
 async fn mark(work: &Work, findings: Vec<Finding>) -> Result<u64> {
-    let new: Vec<Mark> =
-        findings.iter().filter(|finding| !finding.is_marked).map(|finding| finding.mark).collect();
-    if new.is_empty() {
+    let now = work.chance.now();
+    let lost = &lost(&findings, now.as_millisecond());
+    if lost.is_empty() {
         return Ok(0);
     }
-    let new = &new;
     work.db
-        .write(&Ctx::system(work.chance.now()), |tx| async move {
-            new.iter().for_each(|mark| tx.mark(mark.kind, mark.id));
+        .write(&Ctx::system(now), |tx| async move {
+            lost.iter().for_each(|mark| tx.mark(mark.kind, mark.id));
             Ok(())
         })
         .await?;
-    Ok(u64::try_from(new.len()).unwrap_or_default())
+    let unknown = findings.iter().filter(|finding| finding.known.is_none()).count();
+    Ok(u64::try_from(unknown).unwrap_or_default())
+}
+
+/// The units that nobody may come back to. A mark alone does not say that somebody will: who works
+/// on it may have compared the rows before they were changed, and is about to clear it. One that
+/// was put off is worked on from the beginning when its time comes.
+fn lost(findings: &[Finding], now_ms: i64) -> Vec<Mark> {
+    let rests = |finding: &&Finding| {
+        finding.known.as_ref().is_some_and(|dirty| dirty.tries > 0 && dirty.due_at > now_ms)
+    };
+    findings.iter().filter(|finding| !rests(finding)).map(|finding| finding.mark).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diff::Difference;
     use proptest::prelude::*;
+    use sql::dirty::Dirty;
+    use wire::types::Id;
+
+    #[test]
+    fn a_difference_is_left_only_to_a_mark_that_was_put_off() {
+        let now_ms = 10_000;
+        let finding = |number: u128, known: Option<(i64, i64)>| {
+            let mark = Mark { kind: 1, id: Id::read(&format!("{number:032x}")).unwrap() };
+            let dirty = |(tries, due_at)| Dirty { mark, token: 1, due_at, tries, why: None };
+            let difference = Difference::Edits(Vec::new());
+            Finding { mark, difference, known: known.map(dirty) }
+        };
+        let unmarked = finding(1, None);
+        let in_work = finding(2, Some((0, now_ms + 2000)));
+        let put_off = finding(3, Some((1, now_ms + 2000)));
+        let tried_again = finding(4, Some((1, now_ms - 1)));
+        let wanted = [unmarked.mark, in_work.mark, tried_again.mark];
+        assert_eq!(lost(&[unmarked, in_work, put_off, tried_again], now_ms), wanted);
+    }
+
+    #[test]
+    fn the_longer_comparing_takes_the_longer_chassis_may_come_and_go() {
+        assert_eq!([0.0, 0.1, 60.0].map(settle).map(|pause| pause.as_secs()), [1, 1, 240]);
+    }
 
     proptest! {
         #[test]

@@ -16,8 +16,9 @@ use crate::house::House;
 use crate::oracle::Oracle;
 use crate::scratch;
 
-/// How long it may take until there is no difference.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long it may take until there is no difference: longer than the watchman rests after a look
+/// that failed, as it does on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(45);
 
 /// Lives through the history of this seed.
 ///

@@ -44,7 +44,7 @@ pub async fn run(command: OvnCommand) -> anyhow::Result<ExitCode> {
     for piece in units.chunks(PIECE) {
         for finding in persistent(&audit, piece).await? {
             findings += 1;
-            waiting += usize::from(finding.is_marked);
+            waiting += usize::from(finding.known.is_some());
             if is_shown {
                 show(&finding);
             }
@@ -69,9 +69,9 @@ async fn persistent(audit: &Audit, units: &[Mark]) -> anyhow::Result<Vec<Finding
 }
 
 fn show(finding: &Finding) {
-    let Finding { mark, difference, is_marked } = finding;
+    let Finding { mark, difference, known } = finding;
     let kind = Unit::of(mark.kind).map_or_else(String::new, |unit| format!("{unit:?} "));
-    let known = if *is_marked { " (being worked on)" } else { "" };
+    let known = if known.is_some() { " (being worked on)" } else { "" };
     match difference {
         Difference::Waits(row) => {
             say(format!("{kind}{}{known}: waits for {} {}", mark.id, row.table.name(), row.key));
