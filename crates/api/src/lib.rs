@@ -6,6 +6,7 @@ pub mod bindings;
 pub mod body;
 pub mod catalog;
 pub mod extension;
+pub mod list;
 pub mod operation;
 pub mod project;
 pub mod query;

@@ -1,15 +1,12 @@
-//! The five operations and the actions, each on one page and for every kind. Order is the contract:
-//! shape, permission, meaning, storage; permission is decided inside the transaction that acts.
+//! The operations on single things and the actions, each on one page and for every kind. Order is
+//! the contract: shape, permission, meaning, storage; permission is decided inside the transaction
+//! that acts. Not here: lists (`list`).
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use futures_util::stream;
 use http::{HeaderMap, Response};
-use http_body_util::{BodyExt, StreamBody};
-use hyper::body::Frame;
 use model::kind::{Call, Kind};
-use sql::{Scope, Tx};
+use sql::Tx;
 use wire::ctx::Ctx;
 use wire::draft::{Draft, Verb};
 use wire::fault::{self, Error, Result};
@@ -20,12 +17,8 @@ use wire::value::Value;
 
 use crate::authority::{self, RowTarget, View};
 use crate::body;
-use crate::query;
 use crate::reply::{self, Body};
 use crate::server::Server;
-
-/// Rows that are shown in one piece of a streamed reply.
-const CHUNK: usize = 256;
 
 /// Who asks what: everything an operation needs beside the kind.
 pub struct Asked<'a> {
@@ -239,7 +232,8 @@ fn shown(
     Ok(reply::json(status, out))
 }
 
-fn open(out: &mut Vec<u8>, name: &str) {
+/// Begins a reply with the name of what is in it.
+pub fn open(out: &mut Vec<u8>, name: &str) {
     out.extend_from_slice(b"{\"");
     out.extend_from_slice(name.replace('-', "_").as_bytes());
     out.extend_from_slice(b"\":");
@@ -275,151 +269,6 @@ pub async fn find(asked: &Asked<'_>, call: &Call<'_>, kind: &dyn Kind, id: &str)
     };
     row.filter(|row| authority::may_see(&asked.server.rules, asked.ctx, kind.table(), row))
         .ok_or_else(|| kind.not_found(id))
-}
-
-/// GET /v2.0/<many>.
-///
-/// # Errors
-/// Faults of the query.
-pub async fn list(asked: &Asked<'_>, kind: &'static dyn Kind) -> Result<Response<Body>> {
-    let (table, world) = (kind.table(), &asked.server.world);
-    let query = Query::parse(table, &asked.pairs, world.settings.page_limit)?;
-    if let Some(prepared) = kind.prepare(world, asked.ctx, &query) {
-        prepared.await?;
-    }
-    if query.limit.is_some() || !kind.is_stored() {
-        return page(asked, kind, &query).await;
-    }
-    let scope = Scope { project_id: asked.ctx.project_id.clone(), all: asked.ctx.sees_all() };
-    let chunks = sql::stream(&world.db, table, scope, &readable(kind, &query), CHUNK);
-    streamed(asked, kind, query, chunks).await
-}
-
-/// What has to be read for a query: where a computed attribute is asked for, everything.
-fn readable(kind: &dyn Kind, query: &Query) -> Query {
-    let computed = query.fields.iter().any(|field| {
-        kind.table()
-            .attr(field)
-            .is_some_and(|attr| matches!(attr.verbs.source, wire::attr::Source::Computed))
-    });
-    let fields = if computed { Vec::new() } else { query.fields.clone() };
-    Query { fields, ..query.clone() }
-}
-
-/// One page, with links to its neighbours.
-async fn page(asked: &Asked<'_>, kind: &'static dyn Kind, query: &Query) -> Result<Response<Body>> {
-    let world = &asked.server.world;
-    let wanted = &readable(kind, query);
-    let mut rows = world
-        .db
-        .read(asked.ctx, |tx| async move {
-            let call = asked.call(&tx);
-            if let Some(rows) = kind.computed(&call, wanted) {
-                return rows.await;
-            }
-            if let Some(marker) = &wanted.marker
-                && call.find(kind.table(), id_of(kind, marker)?).await?.is_none()
-            {
-                return Err(kind.not_found(marker));
-            }
-            tx.list(kind.table(), &call.scope(), wanted).await
-        })
-        .await?;
-    kind.fill(&world.settings, &*world.backend, &mut rows);
-    let view = asked.view(kind, &query.fields);
-    let mut out = Vec::with_capacity(1024 * rows.len());
-    open(&mut out, kind.table().many);
-    out.push(b'[');
-    let mut any = false;
-    for row in rows.iter().filter(|row| view.sees(row)) {
-        if any {
-            out.push(b',');
-        }
-        any = true;
-        view.show(row, &mut out);
-    }
-    out.push(b']');
-    let id = |row: Option<&Row>| row.map_or_else(String::new, |row| row.id().to_string());
-    let (first, last) = (id(rows.first()), id(rows.last()));
-    let links = query::links(&asked.url, &asked.pairs, query, (&first, &last), rows.len() as u64);
-    if !links.is_empty() {
-        out.extend_from_slice(format!(",\"{}_links\":", kind.table().many).as_bytes());
-        out.extend_from_slice(serde_json::Value::from(links).to_string().as_bytes());
-    }
-    out.push(b'}');
-    Ok(reply::json(200, out))
-}
-
-/// All rows, shown as they are read. A short list leaves in one piece, with its length.
-async fn streamed(
-    asked: &Asked<'_>,
-    kind: &'static dyn Kind,
-    query: Query,
-    mut chunks: tokio::sync::mpsc::Receiver<Result<Vec<Row>>>,
-) -> Result<Response<Body>> {
-    let mut out = Vec::with_capacity(64 * 1024);
-    open(&mut out, kind.table().many);
-    out.push(b'[');
-    let mut any = false;
-    let Some(first) = chunks.recv().await else {
-        out.extend_from_slice(b"]}");
-        return Ok(reply::json(200, out));
-    };
-    let first = first?;
-    let whole = first.len() < CHUNK;
-    write_chunk(asked.server, asked.ctx, kind, &query, first, &mut any, &mut out);
-    if whole {
-        out.extend_from_slice(b"]}");
-        return Ok(reply::json(200, out));
-    }
-    let (server, ctx) = (Arc::clone(asked.server), asked.ctx.clone());
-    let rest = stream::unfold(
-        (chunks, Some(out), any, server, ctx, query),
-        move |(mut chunks, out, mut any, server, ctx, query)| async move {
-            let mut out = out?;
-            let more = match chunks.recv().await {
-                Some(Ok(rows)) => {
-                    write_chunk(&server, &ctx, kind, &query, rows, &mut any, &mut out);
-                    true
-                }
-                Some(Err(error)) => {
-                    // The status is out already: breaking off is what tells the client.
-                    tracing::error!(request_id = ctx.request_id, "a list broke off: {error}");
-                    let broken = std::io::Error::other("the list could not be read to its end");
-                    return Some((Err(broken), (chunks, None, any, server, ctx, query)));
-                }
-                None => {
-                    out.extend_from_slice(b"]}");
-                    false
-                }
-            };
-            let frame = Ok(Frame::data(Bytes::from(std::mem::take(&mut out))));
-            let next = more.then_some(out);
-            Some((frame, (chunks, next, any, server, ctx, query)))
-        },
-    );
-    Ok(reply::with_body(200, StreamBody::new(rest).boxed_unsync()))
-}
-
-fn write_chunk(
-    server: &Server,
-    ctx: &Ctx,
-    kind: &dyn Kind,
-    query: &Query,
-    mut rows: Vec<Row>,
-    any: &mut bool,
-    out: &mut Vec<u8>,
-) {
-    kind.fill(&server.world.settings, &*server.world.backend, &mut rows);
-    let view = View::new(&server.rules, ctx, kind.table(), &query.fields);
-    out.reserve(rows.len() * 1024);
-    for row in rows.iter().filter(|row| view.sees(row)) {
-        if *any {
-            out.push(b',');
-        }
-        *any = true;
-        view.show(row, out);
-    }
 }
 
 /// PUT /v2.0/<many>/<id>.

@@ -15,7 +15,7 @@ use wire::fault::{self, Error, Result};
 use crate::operation::{self, Asked};
 use crate::reply::{self, Body, REQUEST_ID};
 use crate::route::{self, Route};
-use crate::{authority, bindings, body, catalog, project, query, quotas, tags};
+use crate::{authority, bindings, body, catalog, list, project, query, quotas, tags};
 
 /// What every request needs. One for the life of the process.
 pub struct Server {
@@ -134,7 +134,7 @@ impl Server {
             Route::Resources if get => Ok(catalog::resources(base)),
             Route::Extensions(None) if get => Ok(catalog::extensions()),
             Route::Extensions(Some(alias)) if get => catalog::extension(&alias),
-            Route::Collection(kind) if get => operation::list(asked, kind).await,
+            Route::Collection(kind) if get => list::list(asked, kind).await,
             Route::Collection(kind) if post && kind.verbs().create => {
                 operation::create(asked, kind).await
             }
