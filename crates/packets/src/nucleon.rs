@@ -19,8 +19,9 @@ pub const DOMAIN: &str = "cloud.test";
 /// The project of every caller.
 const PROJECT: &str = "packets";
 
-/// What every caller may: what an administrator may, and what Nova may.
-const ROLES: &str = "admin,service";
+/// What every caller may: what an administrator may, whose roles Keystone completes so, and what
+/// Nova may.
+const ROLES: &str = "admin,manager,member,reader,service";
 
 /// The server, running. Killed when it is dropped.
 #[derive(Debug)]
