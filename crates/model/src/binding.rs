@@ -25,8 +25,8 @@ use wire::value::Value;
 
 use crate::kind::Call;
 use crate::port::{self, Ports, mac};
-use crate::standard;
 use crate::unit::{Unit, reads};
+use crate::{nova_event, standard};
 use plug::{Plugged, Wish};
 
 resource! {
@@ -270,7 +270,7 @@ pub async fn create(call: &Call<'_>, port: &Row, ask: &Draft) -> Result<Row> {
     refuse_failed(port.id(), &plugged)?;
     if is_vacant(call, port).await? {
         rebind(call, port.id(), "", &plugged);
-        moved(call, port, &plugged)?;
+        down(call, port, &plugged).await?;
     } else {
         insert(call, port.id(), &plugged, BindingStatus::Inactive);
         call.tx.mark(Unit::Port as i16, port.id());
@@ -310,7 +310,7 @@ pub async fn update(call: &Call<'_>, port: &Row, host: &str, ask: &Draft) -> Res
     let exists = fault::port_binding_already_exists(port.id(), &plugged.wish.host);
     shift(call, (port.id(), host, old.status), &plugged, old.status).or("pk_port_bindings", exists);
     match old.status {
-        BindingStatus::Active => drop(moved(call, port, &plugged)?),
+        BindingStatus::Active => down(call, port, &plugged).await?,
         BindingStatus::Inactive => call.tx.mark(Unit::Port as i16, port.id()),
     }
     Ok(get(call, port.id(), &plugged.wish.host).await?.shown(port))
@@ -329,7 +329,7 @@ pub async fn delete(call: &Call<'_>, port: &Row, host: &str) -> Result<()> {
             let nowhere = Plugged::nowhere(wish);
             let (active, vacant) = (BindingStatus::Active, BindingStatus::Inactive);
             shift(call, (port.id(), host, active), &nowhere, vacant);
-            moved(call, port, &nowhere)?;
+            down(call, port, &nowhere).await?;
         }
         BindingStatus::Inactive => {
             remove_inactive(call, port.id(), host);
@@ -388,8 +388,14 @@ pub async fn activate(call: &Call<'_>, port: &Row, host: &str) -> Result<Row> {
         vif_details: new.vif_details,
         level: None,
     };
-    moved(call, port, &plugged)?;
+    down(call, port, &plugged).await?;
     Ok(get(call, port.id(), host).await?.shown(port))
+}
+
+/// As [`moved`], of which Nova is told as of any other way to be DOWN.
+async fn down(call: &Call<'_>, port: &Row, plugged: &Plugged) -> Result<()> {
+    let new = moved(call, port, plugged)?;
+    nova_event::status_changed(call, port, &new).await
 }
 
 /// The active binding of a port moved: the port is DOWN until the data plane says otherwise. As it
