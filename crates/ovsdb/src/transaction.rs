@@ -81,8 +81,7 @@ impl Transaction {
         uuid: Uuid,
         columns: impl IntoIterator<Item = (N, Datum)>,
     ) -> &mut Self {
-        let row = row(columns);
-        self.push(json!({"op": "update", "table": table, "where": is(uuid), "row": row}))
+        self.update_where(table, &is(uuid), columns)
     }
 
     /// Sets columns of all rows that fulfil all conditions.
@@ -105,10 +104,7 @@ impl Transaction {
         mutator: Mutator,
         value: Datum,
     ) -> &mut Self {
-        let mutations = json!([[column, mutator.as_str(), value.to_json()]]);
-        self.push(json!({
-            "op": "mutate", "table": table, "where": is(uuid), "mutations": mutations,
-        }))
+        self.mutate_where(table, &is(uuid), column, mutator, value)
     }
 
     /// Changes a column of all rows that fulfil all conditions.
@@ -128,7 +124,7 @@ impl Transaction {
 
     /// Deletes a row; one that is not there is no error, its outcome says 0.
     pub fn delete(&mut self, table: &str, uuid: Uuid) -> &mut Self {
-        self.push(json!({"op": "delete", "table": table, "where": is(uuid)}))
+        self.delete_where(table, &is(uuid))
     }
 
     /// Deletes all rows that fulfil all conditions.
@@ -148,11 +144,8 @@ impl Transaction {
         timeout_ms: u64,
     ) -> &mut Self {
         let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_ref()).collect();
-        let row = row(columns.iter().map(|(name, datum)| (name.as_ref(), datum.clone())));
-        self.push(json!({
-            "op": "wait", "table": table, "where": is(uuid), "columns": names,
-            "until": until.as_str(), "rows": [row], "timeout": timeout_ms,
-        }))
+        let row = columns.iter().map(|(name, datum)| (name.as_ref(), datum.clone())).collect();
+        self.wait_where(table, &is(uuid), &names, &[row], until, timeout_ms)
     }
 
     /// Waits until the rows that fulfil all conditions are, or are not, exactly these in these
@@ -254,8 +247,8 @@ fn row<N: AsRef<str>>(columns: impl IntoIterator<Item = (N, Datum)>) -> Json {
     Json::Object(columns.collect::<JsonObject<_, _>>())
 }
 
-fn is(uuid: Uuid) -> Json {
-    json!([["_uuid", "==", ["uuid", uuid.to_string()]]])
+fn is(uuid: Uuid) -> [Condition; 1] {
+    [Condition::equal("_uuid", Datum::one(uuid))]
 }
 
 fn all(conditions: &[Condition]) -> Json {
