@@ -78,6 +78,9 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     reload_on_hangup(tls)?;
     if let Some(token) = new_token {
         say(clouds_yaml(&url, &token, &storage));
+    } else if options.auth.auth == Auth::Token {
+        let path = storage.admin_token_path().display();
+        say(format!("# The administrator's token, made at the first start, is in {path}."));
     }
     say(format!("listening on {url}"));
     tracing::info!(%url, auth = ?options.auth.auth, "serving");

@@ -45,6 +45,7 @@ fn the_first_start_makes_a_private_database_and_prints_how_to_use_it() {
 
     let again = Program::start(home.path(), &[]);
     assert!(!again.said().contains(&token), "the token is shown once");
+    assert!(again.said().contains("nucleon.admin-token"), "and it is said where it is");
     let networks = request(again.address(), "/v2.0/networks", &[("X-Auth-Token", &token)]);
     assert_eq!(networks.status, 200);
     again.stop();
@@ -93,6 +94,20 @@ fn the_log_holds_no_token_at_any_level() {
     for secret in [token.as_str(), "a-wrong-token", "hidden-in-the-query"] {
         assert!(!log.contains(secret), "{secret} is in the log");
     }
+}
+
+#[test]
+fn each_line_of_a_json_log_is_an_object_and_a_request_has_its_id() {
+    let home = tempfile::tempdir().unwrap();
+    let program = Program::start(home.path(), &["--log-format", "json", "--log-requests"]);
+    get(program.address(), "/v2.0/networks");
+    let log = program.stop_and_read_log();
+    let lines: Vec<serde_json::Value> =
+        log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.iter().all(|line| line["level"].is_string() && line["timestamp"].is_string()));
+    let id = |line: &serde_json::Value| line["request_id"].as_str().map(str::to_owned);
+    let asked = lines.iter().find(|line| line.to_string().contains("/v2.0/networks")).unwrap();
+    assert!(id(asked).is_some_and(|id| id.starts_with("req-")), "{asked}");
 }
 
 #[test]

@@ -259,6 +259,25 @@ impl Db {
         self.inner.sabotage.set(number)
     }
 
+    /// For tests: the steps in which SQLite reads a list.
+    ///
+    /// # Errors
+    /// As of the list itself.
+    #[cfg(feature = "sabotage")]
+    pub async fn plan(
+        &self,
+        table: &'static Resource,
+        scope: &crate::Scope,
+        query: &wire::query::Query,
+    ) -> Result<Vec<String>> {
+        let select = self.select(table, &query.fields);
+        let list = crate::list::listing(self.dialect(), &select, table, scope, query, None)?;
+        let (sql, params) = (&format!("EXPLAIN QUERY PLAN {}", list.text), &list.params);
+        let rows = self.snapshot(|tx| async move { tx.rows(sql, params).await }).await?;
+        let step = |row: &Vec<wire::value::Value>| row.last()?.as_text().map(str::to_owned);
+        Ok(rows.iter().filter_map(step).collect())
+    }
+
     pub(crate) fn streams(&self) -> &Semaphore {
         &self.inner.streams
     }

@@ -7,9 +7,11 @@ use identity::Secret;
 use identity::token::{Grant, Tokens};
 use jiff::Timestamp;
 use serde_json::json;
+use sql::Scope;
 use testkit::database::Engine;
 use testkit::server::{TestServer, Who};
 use wire::ctx::Ctx;
+use wire::query::Query;
 
 use crate::cloud::{OWNER, count, decent, serve, sound, subnet};
 
@@ -109,6 +111,35 @@ async fn the_addresses_of_large_networks_are_counted_to_the_last_digit() {
         }
         let named = reply.json["network_ip_availability"]["subnet_ip_availability"].as_array();
         assert!(named.unwrap().iter().any(|one| one["subnet_name"] == "the \"large\" one"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_clients_look_ports_up_by_has_an_index() {
+    serve(Engine::Sqlite, async |server| {
+        let table = model::kind("ports").unwrap().table();
+        let id = uuid::Uuid::new_v4().to_string();
+        let subnet = format!("subnet_id={id}");
+        for (name, value, has_index) in [
+            ("id", id.as_str(), true),
+            ("device_id", "vm1", true),
+            ("network_id", &id, true),
+            ("mac_address", "fa:16:3e:00:00:01", true),
+            ("fixed_ips", "ip_address=192.0.2.7", true),
+            ("fixed_ips", &subnet, true),
+            ("security_groups", &id, true),
+            // So that it is seen that a scan is seen; a project's own ports have an index.
+            ("description", "anything", false),
+        ] {
+            let query = Query::parse(table, &[(name.to_owned(), value.to_owned())], 1000).unwrap();
+            for all in [true, false] {
+                let scope = Scope { project_id: OWNER.to_owned(), all };
+                let plan = server.db().plan(table, &scope, &query).await.unwrap();
+                let scans = plan.iter().any(|step| step.starts_with("SCAN t"));
+                assert_eq!(scans, all && !has_index, "{name}={value}: {plan:#?}");
+            }
+        }
     })
     .await;
 }
