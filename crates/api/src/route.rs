@@ -97,9 +97,13 @@ fn member(kind: &'static dyn Kind, parts: &[&str]) -> Route {
     }
 }
 
-/// The kind by its name in the path. PARITY: hyphens may be written as underscores.
+/// The kind by its name in the path. PARITY: hyphens may be written as underscores, and the other
+/// way round.
 fn kind(path: &str) -> Option<&'static dyn Kind> {
-    model::KINDS.iter().copied().find(|kind| kind.path() == path || kind.table().many == path)
+    let named = |path: &str| {
+        model::KINDS.iter().copied().find(|kind| kind.path() == path || kind.table().many == path)
+    };
+    named(path).or_else(|| named(&path.replace('-', "_")))
 }
 
 /// The label of a route in metrics and logs: never an id.

@@ -5,7 +5,7 @@ use wire::draft::Draft;
 use wire::fault::{self, Error, Result};
 use wire::resource;
 use wire::row::Row;
-use wire::types::{Id, Text, words::IpVersion};
+use wire::types::{Id, Text, name::Name, words::IpVersion};
 
 use crate::kind::{Call, Kind, Pending};
 use crate::{rbac, standard};
@@ -15,7 +15,7 @@ resource! {
     AddressScope = Resource::of("address_scope", "address_scopes")
         .ext("address-scope").visible(rbac::visible!("address_scope"));
     id: Id = ro().filter().sort();
-    name: Text<255> = rw().text("").filter().sort();
+    name: Name = rw().text("").filter().sort();
     project_id: Text<255> = init().filter().sort().policy();
     ip_version: IpVersion = init().filter().sort();
     shared: bool = rw().flag(false).filter().sort().enforce().policy().sql(rbac::shared!("address_scope"));

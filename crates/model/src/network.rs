@@ -12,6 +12,7 @@ use wire::resource;
 use wire::row::{Record, Row};
 use wire::types::dns::DnsDomain;
 use wire::types::hint::Zones;
+use wire::types::name::Name;
 use wire::types::segment::ProviderSegment;
 use wire::types::{Id, Raw, Text};
 use wire::value::Value;
@@ -63,7 +64,7 @@ resource! {
         "AND r.target_project IN (:project, '*')))"
     ));
     id: Id = ro().filter().sort();
-    name: Text<255> = rw().text("").filter().sort();
+    name: Name = rw().text("").filter().sort();
     project_id: Text<255> = init().filter().sort().policy();
     admin_state_up: bool = rw().flag(true).filter().sort();
     mtu: i64 = rw().int(0).filter().sort().enforce().ext("net-mtu");
@@ -80,17 +81,18 @@ resource! {
     description: Text<255> = rw().text("").filter();
     port_security_enabled: bool = rw().flag(true).enforce().ext("port-security");
     dns_domain: DnsDomain = rw().text("").ext("dns-integration");
-    vlan_transparent: Option<bool> = init().null().filter();
+    vlan_transparent: Option<bool> = init().never_null().flag(false).filter();
     qinq: bool = init().flag(false).filter().ext("qinq");
     qos_policy_id: Option<Id> = rw().null().enforce();
     l2_adjacency: bool = ro().ext("l2_adjacency").sql(
         "NOT EXISTS (SELECT 1 FROM subnets s WHERE s.network_id = t.id AND s.segment_id IS NOT NULL)"
     );
-    network_type: Option<Text<32>> = rw().unset().filter().enforce().ext("provider")
+    network_type: Option<Text<32>> = rw().never_null().unset().filter().enforce().ext("provider")
         .wire("provider:network_type").sql(provider::only!("network_type"));
-    physical_network: Option<Text<64>> = rw().unset().filter().enforce().ext("provider")
+    physical_network: Option<Text<64>> = rw().never_null().unset().filter().enforce()
+        .ext("provider")
         .wire("provider:physical_network").sql(provider::only!("physical_network"));
-    segmentation_id: Option<i64> = rw().unset().filter().enforce().ext("provider")
+    segmentation_id: Option<i64> = rw().never_null().unset().filter().enforce().ext("provider")
         .wire("provider:segmentation_id").sql(provider::only!("segmentation_id"));
     segments: Option<Vec<ProviderSegment>> = rw().unset().enforce().computed().ext("multi-provider");
     tags: Vec<Text<255>> = ro().child(&standard::TAGS);

@@ -10,6 +10,7 @@ use wire::resource;
 use wire::row::Row;
 use wire::types::cidr::{Cidr, IpRange};
 use wire::types::ip::Ip;
+use wire::types::name::Name;
 use wire::types::{Id, Raw, Text};
 use wire::value::Value;
 
@@ -22,7 +23,7 @@ resource! {
     NetworkIpAvailability = Resource::of("network_ip_availability", "network_ip_availabilities")
         .ext("network-ip-availability").visible("1=1");
     network_id: Id = ro().filter().sort();
-    network_name: Text<255> = ro().filter();
+    network_name: Name = ro().filter();
     project_id: Text<255> = ro().filter().policy();
     total_ips: Raw = ro();
     used_ips: i64 = ro();

@@ -109,8 +109,8 @@ resource! {
     hints: Option<Hints> = rw().null().enforce().ext("port-hints");
     device_profile: Option<Text<255>> = init().null().ext("port-device-profile");
     hardware_offload_type: Option<HardwareOffloadType> =
-        init().unset().enforce().ext("port-hardware-offload-type");
-    trusted: Option<bool> = rw().unset().enforce().ext("port-trusted-vif");
+        init().never_null().unset().enforce().ext("port-hardware-offload-type");
+    trusted: Option<bool> = rw().never_null().unset().enforce().ext("port-trusted-vif");
     qos_policy_id: Option<Id> = rw().null().enforce().ext("qos");
     qos_network_policy_id: Option<Id> = ro().null().computed().ext("qos-port-network-policy");
     resource_request: Option<Raw> = ro().computed().ext("port-resource-request");
@@ -244,27 +244,21 @@ pub async fn count_on_network(call: &Call<'_>, network_id: Id) -> Result<i64> {
 /// Refuses what no port can be asked for.
 ///
 /// # Errors
-/// `QosPolicyNotFound`, `InvalidInput`, `HTTPBadRequest`.
+/// `QosPolicyNotFound`.
 fn refuse(ask: &Draft) -> Result<()> {
     if let Some(Some(policy)) = ask.asked(at::qos_policy_id) {
         // There are no QoS policies yet, so nobody can see one.
         return Err(fault::qos_policy_not_found(policy));
     }
-    // PARITY: these are null until somebody sets them, but cannot be set to null.
-    if ask.value(at::trusted.index) == Some(&Value::Null) {
-        return Err(fault::invalid_input("'trusted' of a port must be true or false, not null."));
-    }
-    if ask.value(at::hardware_offload_type.index) == Some(&Value::Null) {
-        return Err(fault::bad_request(
-            "'hardware_offload_type' of a port must be switchdev, not null.",
-        ));
-    }
     Ok(())
 }
 
-/// PARITY: hints that say nothing are null.
-fn forget_empty_hints(port: &mut Row) {
+/// PARITY: hints and a device profile that say nothing are null.
+fn forget_empty(port: &mut Row) {
     if port.get(at::hints) == Some(Hints::default()) {
         port.set(at::hints, None);
+    }
+    if port.get(at::device_profile).is_some_and(|name| name.as_str().is_empty()) {
+        port.set(at::device_profile, None);
     }
 }

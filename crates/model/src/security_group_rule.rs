@@ -51,7 +51,7 @@ resource! {
             "WHERE g.id = t.security_group_id AND g.default_of IS NOT NULL)"
         ));
     /// Null in rules made from a template.
-    description: Option<Text<255>> = rw().text("").filter();
+    description: Option<Text<255>> = rw().never_null().text("").filter();
     created_at: Text<20> = ro();
     updated_at: Text<20> = ro();
     revision_number: i64 = ro().filter();

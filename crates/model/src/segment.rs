@@ -5,12 +5,13 @@ use wire::draft::Draft;
 use wire::fault::{self, Error, Result};
 use wire::resource;
 use wire::row::{Record, Row};
+use wire::types::name::Name;
 use wire::types::segment::ProviderSegment;
 use wire::types::{Id, Text};
 use wire::value::Value;
 
 use crate::kind::{Call, Kind, Pending, Verbs};
-use crate::network::{self, provider};
+use crate::network::{self, mtu, provider};
 use crate::standard;
 use crate::unit::Unit;
 
@@ -23,7 +24,7 @@ resource! {
     network_type: Text<32> = init().filter().sort();
     physical_network: Option<Text<64>> = init().unset().filter().sort();
     segmentation_id: Option<i64> = init().unset().sort();
-    name: Option<Text<255>> = rw().unset().filter().sort();
+    name: Option<Name> = rw().unset().filter().sort();
     description: Text<255> = rw().text("").filter().ext("standard-attr-segment");
     segment_index: i64 = ro().hidden();
     tags: Vec<Text<255>> = ro().hidden().child(&standard::TAGS);
@@ -70,6 +71,7 @@ impl Kind for Segments {
                 segmentation_id: ask.asked(at::segmentation_id).flatten(),
             };
             let chosen = provider::choose_one(call, &wanted).await?;
+            mtu::of_network(call.settings, std::slice::from_ref(&chosen), network.mtu)?;
             let mut row = ask.complete();
             standard::born(call, &mut row);
             row.set(at::name, ask.asked(at::name).flatten());

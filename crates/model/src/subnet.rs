@@ -17,6 +17,7 @@ use wire::row::Row;
 use wire::types::cidr::{Cidr, IpRange};
 use wire::types::hint::{ServiceType, SubnetPoolId};
 use wire::types::ip::Ip;
+use wire::types::name::Name;
 use wire::types::route::HostRoute;
 use wire::types::whole::Count;
 use wire::types::words::{IpVersion, Ipv6Mode};
@@ -36,7 +37,7 @@ resource! {
         "AND r.target_project IN (:project, '*')))"
     ));
     id: Id = ro().filter().sort();
-    name: Text<255> = rw().text("").filter().sort();
+    name: Name = rw().text("").filter().sort();
     project_id: Text<255> = init().filter().sort().policy();
     network_id: Id = init().filter().sort().policy();
     ip_version: IpVersion = init().filter().sort();

@@ -299,20 +299,21 @@ fn has_child(
 
 /// The row has all of the tags, or any of them, or not.
 fn tagged(sql: &mut Sql, all: bool, negate: bool, tags: &[String]) {
-    let mut tags: Vec<&String> = tags.iter().filter(|tag| !tag.contains('\0')).collect();
-    let possible = tags.len();
+    let mut tags: Vec<&String> = tags.iter().collect();
     tags.sort();
     tags.dedup();
     if negate {
         sql.push("NOT ");
     }
-    if tags.is_empty() {
-        return sql.push(if all && possible == 0 { "(1=1)" } else { "(1=0)" });
-    }
     sql.push("(1=");
     sql.push(if all { "1" } else { "0" });
     for tag in tags {
         sql.push(if all { " AND " } else { " OR " });
+        // No row has such a tag, and PostgreSQL does not take it for a value.
+        if tag.contains('\0') {
+            sql.push("1=0");
+            continue;
+        }
         sql.bind(
             "EXISTS (SELECT 1 FROM tags g WHERE g.resource_id = t.id AND g.tag = ?)",
             [Value::text(tag)],

@@ -178,6 +178,8 @@ pub struct Verbs {
     pub post: bool,
     /// An update may change it.
     pub put: bool,
+    /// Null is refused from callers, although it may be shown.
+    pub never_null: bool,
     /// What it is when a create does not give it.
     pub default: Default,
     /// Lists may be filtered by it.
@@ -205,6 +207,7 @@ pub mod verbs {
     const NONE: Verbs = Verbs {
         post: false,
         put: false,
+        never_null: false,
         default: Default::Required,
         filter: false,
         sort: false,
@@ -237,6 +240,10 @@ pub mod verbs {
     }
 
     impl Verbs {
+        /// Null is refused from callers, although it may be shown.
+        pub const fn never_null(self) -> Self {
+            Self { never_null: true, ..self }
+        }
         /// Lists may be filtered by it.
         pub const fn filter(self) -> Self {
             Self { filter: true, ..self }

@@ -285,7 +285,11 @@ fn permit(table: &Resource, verb: Verb, attr: &Attr) -> Result<()> {
 }
 
 fn convert(table: &Resource, attr: &Attr, given: &Json) -> Result<Value> {
-    (attr.parse)(given).map_err(|why| {
+    let parsed = match attr.verbs.never_null && given.is_null() {
+        true => Err("null is none".to_owned()),
+        false => (attr.parse)(given),
+    };
+    parsed.map_err(|why| {
         let (kind, status) = (attr.fault)(given);
         let message = format!(
             "The attribute '{}' of a {} must be {}: {why}.",

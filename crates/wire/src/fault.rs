@@ -162,6 +162,7 @@ faults! {
     duplicate_dhcp_option(opt_name, ip_version) = 409 "NeutronDbObjectDuplicateEntry", "'extra_dhcp_opts' gives the option {opt_name} of IPv{ip_version} two values; give it one.";
     invalid_virtual_mac_address(mac) = 400 "InvalidVirtualMACAddress", "The MAC address {mac} in 'allowed_address_pairs' must be the port's, or one of VRRP: 00:00:5e:00:01:xx with IPv4, 00:00:5e:00:02:xx with IPv6.";
     bad_port(why) = 400 "BadRequest", "{why}";
+    ovn_port_update(why) = 400 "OVNPortUpdateError", "{why}";
     port_binding_already_active(port_id, host) = 409 "PortBindingAlreadyActive", "The binding of port {port_id} on the host {host} is active already.";
     port_binding_already_exists(port_id, host) = 409 "PortBindingAlreadyExists", "Port {port_id} already has a binding on the host {host}.";
     port_binding_not_found(port_id, host) = 404 "PortBindingNotFound", "Port {port_id} has no binding on the host {host}.";

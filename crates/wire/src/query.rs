@@ -206,13 +206,11 @@ fn tag_filter(name: &str) -> Option<(bool, bool)> {
 
 fn column_values(attr: &Attr, values: &[&str]) -> Result<Vec<Value>> {
     let read = |text: &&str| {
-        // An empty filter asks for rows without a value: '' in texts, null elsewhere.
-        if text.is_empty() && attr.column != Column::Bool {
-            return Ok(if matches!(attr.column, Column::Text(_)) {
-                Value::text("")
-            } else {
-                Value::Null
-            });
+        // An empty filter asks for the empty text; it is no number and no truth value.
+        match attr.column {
+            Column::Text(_) if text.is_empty() => return Ok(Value::text("")),
+            Column::Json if text.is_empty() => return Ok(Value::Null),
+            _ => {}
         }
         (attr.filter)(text).ok_or_else(|| {
             let why = format!(

@@ -41,9 +41,6 @@ pub fn wanted(ask: &Draft) -> Result<Vec<ProviderSegment>> {
         physical_network: ask.asked(at::physical_network).flatten(),
         segmentation_id: ask.asked(at::segmentation_id).flatten(),
     };
-    if ask.asked(at::network_type) == Some(None) {
-        return Err(fault::bad_request("'provider:network_type' must be a text, not null."));
-    }
     if ask.asked(at::segments) == Some(None) {
         return Err(fault::bad_request("'segments' must be a list, not null."));
     }

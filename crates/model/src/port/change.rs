@@ -8,7 +8,7 @@ use wire::types::fixed_ip::FixedIp;
 use wire::types::mac::Mac;
 use wire::types::words::VnicType;
 
-use super::{Ports, at, dhcp, dns, forget_empty_hints, mac, pairs, profile, refuse, security};
+use super::{Ports, at, dhcp, dns, forget_empty, mac, pairs, profile, refuse, security};
 use crate::binding;
 use crate::binding::plug::{self, Plugged, Wish};
 use crate::kind::Call;
@@ -91,7 +91,7 @@ const OVN_VIF_TYPES: [&str; 3] = ["ovs", "agilio_ovs", "vhostuser"];
 async fn suits_ovn(call: &Call<'_>, old: &Row, new: &Row, plugged: Option<&Plugged>) -> Result<()> {
     let owner = |port: &Row| port.get(at::device_owner).as_str() == FLOATING_IP;
     if owner(old) != owner(new) {
-        return Err(fault::bad_port(format!(
+        return Err(fault::ovn_port_update(format!(
             "'device_owner' of port {} cannot become or cease to be {FLOATING_IP}.",
             old.id()
         )));
@@ -197,7 +197,7 @@ fn describe(call: &Call<'_>, old: &Row, port: &mut Row, ask: &Draft, own: Mac) -
     }
     let options = ask.asked(at::extra_dhcp_opts).unwrap_or_default();
     port.set(at::extra_dhcp_opts, dhcp::merge(old.get(at::extra_dhcp_opts), options)?);
-    forget_empty_hints(port);
+    forget_empty(port);
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use wire::types::Id;
 use wire::types::words::BindingStatus;
 use wire::value::Value;
 
-use super::{Ports, at, dhcp, dns, forget_empty_hints, mac, pairs, profile, refuse, security};
+use super::{Ports, at, dhcp, dns, forget_empty, mac, pairs, profile, refuse, security};
 use crate::binding;
 use crate::binding::plug::{self, Wish};
 use crate::ipam;
@@ -134,6 +134,6 @@ fn describe(call: &Call<'_>, port: &mut Row, ask: &Draft, mac: mac::Choice) -> R
     port.set(at::data_plane_status, None);
     port.set(at::trusted, ask.asked(at::trusted).flatten());
     port.set(at::hardware_offload_type, ask.asked(at::hardware_offload_type).flatten());
-    forget_empty_hints(port);
+    forget_empty(port);
     Ok(())
 }

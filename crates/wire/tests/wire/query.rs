@@ -57,13 +57,10 @@ fn filters_are_read_in_the_attributes_type() {
 }
 
 #[test]
-fn an_empty_filter_asks_for_rows_without_a_value() {
-    let query = read("name=&mtu=");
-    let empty = |attr, value| Filter::In { attr, values: vec![value] };
-    assert_eq!(
-        query.filters,
-        [empty(at::name.index, Value::text("")), empty(at::mtu.index, Value::Null)]
-    );
+fn an_empty_filter_asks_for_the_empty_text_and_is_no_number() {
+    let empty = Filter::In { attr: at::name.index, values: vec![Value::text("")] };
+    assert_eq!(read("name=").filters, [empty]);
+    assert!(refused_as("InvalidInput", "mtu=").message.contains("'mtu'"));
 }
 
 #[test]
