@@ -174,7 +174,7 @@ pub async fn however_many_change_one_row_everybody_has_his_turn(bench: &Bench) {
             tx.update(&old, &renamed(&old, "changed"))?;
             Ok(())
         };
-        bench.db.write(&ctx(), |tx| act(tx)).await
+        bench.db.write(&ctx(), act).await
     });
     for done in futures_util::future::join_all(all).await {
         done.unwrap();
