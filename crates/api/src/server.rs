@@ -43,9 +43,8 @@ impl Server {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let request_id = format!("req-{}", uuid::Uuid::new_v4());
-        let server = Arc::clone(self);
-        let id = request_id.clone();
-        let work = tokio::spawn(async move { server.answer(request, id).await });
+        // In a box: a task is moved several times before it runs and when it ends.
+        let work = tokio::spawn(Box::pin(Arc::clone(self).answer(request, request_id.clone())));
         let mut response = work.await.unwrap_or_else(|panic| {
             tracing::error!(request_id, "a request panicked: {panic}");
             reply::refused(&reply::internal(&request_id))
@@ -134,8 +133,7 @@ impl Server {
             Route::Resources if get => Ok(catalog::resources(base)),
             Route::Extensions(None) if get => Ok(catalog::extensions()),
             Route::Extensions(Some(alias)) if get => catalog::extension(&alias),
-            // In boxes: the request's task would be as large as the largest of them, and tasks are
-            // moved a few times.
+            // In boxes: each request would be as large as the largest of them.
             Route::Collection(kind) if get => Box::pin(list::list(asked, kind)).await,
             Route::Collection(kind) if post && kind.verbs().create => {
                 Box::pin(operation::create(asked, kind)).await

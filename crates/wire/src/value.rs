@@ -19,7 +19,8 @@ pub enum Value {
     Text(String),
     /// A list or an object; SQL stores its JSON text. Boxed, for most values are short.
     Json(Box<Json>),
-    /// JSON as it is shown, already written: for numbers beyond 64 bits. It is never stored.
+    /// JSON as it is shown, already written: numbers beyond 64 bits, and what is made only to be
+    /// shown. It is never stored.
     Written(Box<str>),
 }
 

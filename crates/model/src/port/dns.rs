@@ -1,8 +1,10 @@
 //! How ports are named in the DNS: which names are accepted, and what each address is called. Not
 //! here: an external DNS service.
 
-use serde_json::{Value as Json, json};
+use serde::Serialize;
+use serde_json::Value as Json;
 use wire::fault::{self, Result};
+use wire::value::Value;
 
 use crate::settings::Settings;
 
@@ -59,32 +61,66 @@ pub fn check(settings: &Settings, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// `dns_assignment`: the names of a port's addresses, which are given as `fixed_ips`.
-pub fn assignment(settings: &Settings, name: &str, fixed_ips: &Json) -> Json {
-    let domain = domain(settings);
-    let name = if is_chosen(&domain) { name } else { "" };
-    let named = |ip: &str| {
+/// What one address of a port is called.
+#[derive(Serialize)]
+pub struct Named<'a> {
+    /// The address.
+    pub ip_address: &'a str,
+    /// Its name.
+    pub hostname: String,
+    /// Its name with the domain, and a dot at the end where there is one.
+    pub fqdn: String,
+}
+
+/// Names the addresses of many ports.
+pub struct Namer {
+    domain: String,
+    is_chosen: bool,
+}
+
+impl Namer {
+    /// Names them under the configured domain.
+    pub fn of(settings: &Settings) -> Self {
+        let domain = domain(settings);
+        Self { is_chosen: is_chosen(&domain), domain }
+    }
+
+    /// The names of an address of the port with this `dns_name`.
+    pub fn named<'a>(&self, name: &str, ip_address: &'a str) -> Named<'a> {
         let hostname = match name {
-            "" => format!("host-{}", ip.replace(['.', ':'], "-")),
-            name => name.to_owned(),
+            name if self.is_chosen && !name.is_empty() => name.to_owned(),
+            _ => ["host-", &ip_address.replace(['.', ':'], "-")].concat(),
         };
-        let fqdn = if hostname.ends_with('.') || domain.is_empty() {
-            hostname.clone()
-        } else {
-            format!("{hostname}.{domain}")
+        let fqdn = match hostname.ends_with('.') || self.domain.is_empty() {
+            true => hostname.clone(),
+            false => [&hostname, ".", &self.domain].concat(),
         };
-        json!({"ip_address": ip, "hostname": hostname, "fqdn": fqdn})
-    };
-    let ips = fixed_ips.as_array().map(Vec::as_slice).unwrap_or_default();
-    ips.iter().filter_map(|ip| ip.get("ip_address")?.as_str()).map(named).collect()
+        Named { ip_address, hostname, fqdn }
+    }
+
+    /// `dns_assignment`: the names of a port's addresses, which are given as `fixed_ips`. It is only
+    /// shown, so it is written at once.
+    pub fn assignment(&self, name: &str, fixed_ips: &Json) -> Value {
+        let ips = fixed_ips.as_array().map(Vec::as_slice).unwrap_or_default();
+        let ips = ips.iter().filter_map(|ip| ip.get("ip_address")?.as_str());
+        let assignment: Vec<_> = ips.map(|ip| self.named(name, ip)).collect();
+        // These types always serialise.
+        serde_json::to_string(&assignment).map_or(Value::Null, Value::written)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn settings(domain: &str) -> Settings {
         Settings { dns_domain: domain.into(), ..Settings::default() }
+    }
+
+    fn assignment(settings: &Settings, name: &str, fixed_ips: &Json) -> Json {
+        Namer::of(settings).assignment(name, fixed_ips).to_json()
     }
 
     #[test]

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use model::port::dns::assignment;
+use model::port::dns::Namer;
 use model::snapshot::DnsSnapshot;
-use serde_json::{Value as Json, json};
 
 use super::network::word;
 use super::{encode, external_ids as ids};
@@ -33,14 +32,13 @@ fn records(network: &DnsSnapshot, facts: &Facts) -> BTreeMap<String, String> {
     let domain = network.dns_domain.trim_end_matches('.');
     let mut forward: BTreeMap<String, Vec<IpAddr>> = BTreeMap::new();
     let mut records = BTreeMap::new();
+    let namer = Namer::of(&facts.settings);
     for port in &network.ports {
-        let fixed_ips: Json =
-            port.addresses.iter().map(|ip| json!({"ip_address": ip.to_string()})).collect();
-        let assigned = assignment(&facts.settings, &port.dns_name, &fixed_ips);
-        for (ip, entry) in port.addresses.iter().zip(assigned.as_array().into_iter().flatten()) {
-            let text = |key: &str| entry.get(key).and_then(Json::as_str).unwrap_or_default();
-            let hostname = text("hostname");
-            let fqdn = text("fqdn").trim_end_matches('.');
+        for ip in &port.addresses {
+            let address = ip.to_string();
+            let named = namer.named(&port.dns_name, &address);
+            let hostname = &*named.hostname;
+            let fqdn = named.fqdn.trim_end_matches('.');
             let in_domain = format!("{hostname}.{domain}");
             let alias = Some(&*in_domain).filter(|name| !domain.is_empty() && *name != fqdn);
             for name in [Some(hostname), alias, Some(fqdn)].into_iter().flatten() {
