@@ -170,8 +170,9 @@ impl Kind for Ports {
     }
 
     fn fill(&self, settings: &Settings, _backend: &dyn Backend, rows: &mut [Row]) {
+        let namer = dns::Namer::of(settings);
         for row in rows {
-            fill(settings, row);
+            fill(&namer, row);
         }
     }
 
@@ -181,13 +182,13 @@ impl Kind for Ports {
 }
 
 /// What is shown of a port and not stored.
-fn fill(settings: &Settings, row: &mut Row) {
+fn fill(namer: &dns::Namer, row: &mut Row) {
     let name = row.value(at::dns_name.index).as_text().unwrap_or_default();
     let assignment = match row.value(at::fixed_ips.index).as_json() {
-        Some(fixed_ips) => dns::assignment(settings, name, fixed_ips),
-        None => json!([]),
+        Some(fixed_ips) => namer.assignment(name, fixed_ips),
+        None => Value::json(json!([])),
     };
-    row.put(at::dns_assignment.index, Value::json(assignment));
+    row.put(at::dns_assignment.index, assignment);
     row.put(at::resource_request.index, Value::Null);
     row.put(at::qos_network_policy_id.index, Value::Null);
     let owner = row.value(at::device_owner.index).as_text();
