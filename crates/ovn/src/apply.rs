@@ -164,17 +164,21 @@ fn unchanged(plan: &mut Plan, owner: usize, write: &Write<'_>) {
 }
 
 /// Rows that come to be referred to are still there: a weak reference to a row that is not would
-/// vanish without a word.
+/// vanish without a word. Those that were referred to before were there then, and go with their
+/// references.
 fn present(plan: &mut Plan, writes: &[Write<'_>], replica: &Replica) {
     let mut referred: BTreeMap<(String, Uuid), Vec<usize>> = BTreeMap::new();
     for (owner, write) in writes.iter().enumerate() {
-        for (table, column, datum) in write.edits.iter().flat_map(columns) {
+        for (table, column, was, is) in write.edits.iter().flat_map(columns) {
             let refers = replica
                 .schema()
                 .column(table.name(), column)
                 .and_then(|column| column.key.refers.as_ref());
             let Some(refers) = refers else { continue };
-            for uuid in datum.as_set().into_iter().flatten().filter_map(Atom::as_uuid) {
+            let was = was.and_then(Datum::as_set);
+            let is_new = |atom: &&Atom| was.is_none_or(|was| !was.contains(atom));
+            let new = is.as_set().into_iter().flatten().filter(is_new);
+            for uuid in new.filter_map(Atom::as_uuid) {
                 if replica.row(&refers.table, uuid).is_some() {
                     referred.entry((refers.table.clone(), uuid)).or_default().push(owner);
                 }
@@ -189,13 +193,13 @@ fn present(plan: &mut Plan, writes: &[Write<'_>], replica: &Replica) {
     }
 }
 
-/// The columns that an edit sets as wholes.
-fn columns(edit: &Edit) -> Vec<(Table, &'static str, &Datum)> {
+/// The columns that an edit sets as wholes, with what they were and what they become.
+fn columns(edit: &Edit) -> Vec<(Table, &'static str, Option<&Datum>, &Datum)> {
     match edit {
         Edit::Insert { at, columns } => {
-            columns.iter().map(|(column, datum)| (at.row.table, *column, datum)).collect()
+            columns.iter().map(|(column, datum)| (at.row.table, *column, None, datum)).collect()
         }
-        Edit::Set { at, column, is, .. } => vec![(at.row.table, *column, is)],
+        Edit::Set { at, column, was, is } => vec![(at.row.table, *column, Some(was), is)],
         Edit::Pairs { .. } | Edit::Join { .. } | Edit::Leave { .. } | Edit::Delete { .. } => {
             Vec::new()
         }

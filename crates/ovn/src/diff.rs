@@ -85,6 +85,23 @@ pub fn diff(units: &[(Mark, &Wants)], replica: &Replica) -> Vec<Difference> {
     units.iter().enumerate().map(one).collect()
 }
 
+/// By row, which rows of the same unit refer to it, and in which column.
+type Holders<'a> = HashMap<&'a RowName, Vec<(&'a RowName, &'static str)>>;
+
+fn holders(wants: &Wants) -> Holders<'_> {
+    let mut holders = Holders::new();
+    for row in &wants.rows {
+        for (column, cell) in &row.columns {
+            if let Cell::Refers(to) = cell {
+                for one in to {
+                    holders.entry(one).or_default().push((&row.row, *column));
+                }
+            }
+        }
+    }
+    holders
+}
+
 /// Units that are compared together.
 struct Together<'a> {
     replica: &'a Replica,
@@ -160,8 +177,9 @@ impl<'a> Together<'a> {
                 None => edits.push(self.inserted(at, want)),
             }
         }
+        let holders = holders(wants);
         for want in wants.rows.iter().filter(|want| self.has_table(want.row.table)) {
-            self.joined(want, wants, &mut edits);
+            self.joined(want, wants, &holders, &mut edits);
         }
         for (table, uuid) in owned::owned(mark, self.replica) {
             if kept.insert(uuid) {
@@ -193,7 +211,7 @@ impl<'a> Together<'a> {
 
     /// Puts a row into the sets in which it should be, and takes it out of those of ours in which
     /// it should not.
-    fn joined(&self, want: &Want, wants: &Wants, edits: &mut Vec<Edit>) {
+    fn joined(&self, want: &Want, wants: &Wants, holders: &Holders<'_>, edits: &mut Vec<Edit>) {
         let found = owned::find(self.replica, &want.row);
         let child =
             At { row: want.row.clone(), uuid: found.unwrap_or_else(|| owned::uuid(&want.row)) };
@@ -205,14 +223,9 @@ impl<'a> Together<'a> {
             }
         }
         // A set that the unit wants as a whole is no matter of its members.
-        for row in &wants.rows {
-            for (column, cell) in &row.columns {
-                if let Cell::Refers(to) = cell
-                    && to.contains(&want.row)
-                    && let Some(parent) = self.resolve(&row.row)
-                {
-                    wanted.insert((row.row.table, *column, parent), (&row.row, false));
-                }
+        for (holder, column) in holders.get(&want.row).into_iter().flatten() {
+            if let Some(parent) = self.resolve(holder) {
+                wanted.insert((holder.table, *column, parent), (*holder, false));
             }
         }
         let mut have = BTreeSet::new();

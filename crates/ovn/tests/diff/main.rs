@@ -8,10 +8,11 @@ mod world;
 use ovn::apply::Observed;
 use ovn::diff::{Difference, Edit};
 use ovn::nb::{self, Table};
-use ovn::want::{Wants, row};
+use ovn::want::{Cell, RowName, Wants, row};
 use ovsdb::error::{Reason, TransactError};
 use proptest::prelude::*;
 use serde_json::json;
+use uuid::Uuid;
 use wire::types::Id;
 
 use bench::Bench;
@@ -167,4 +168,44 @@ async fn a_reference_to_a_row_that_has_just_gone_is_refused_and_not_lost() {
     assert_eq!((reason, stale.owners(operation)), (Reason::WaitTimedOut, &[0][..]));
     bench.settle().await;
     assert_eq!(bench.diff(&units)[0], Difference::Waits(nb::dhcp_options(subnet_id)));
+}
+
+/// A security group with so many rules.
+fn group(id: Id, rules: u128) -> Wants {
+    let (ports, mut wants) = (nb::port_group(id), Wants::default());
+    let rules: Vec<RowName> = (1..=rules)
+        .map(|rule| RowName::new(Table::Acl, Uuid::from_u128(rule).to_string()))
+        .collect();
+    wants.row(
+        row(ports.table, &*ports.key)
+            .text("name", &ports.key)
+            .cell("acls", Cell::Refers(rules.clone())),
+    );
+    for rule in rules {
+        let ids = [("neutron:security_group_rule_id", rule.key.clone())];
+        wants.row(
+            row(rule.table, rule.key)
+                .text("action", "allow-related")
+                .text("direction", "to-lport")
+                .text("match", "ip4")
+                .one("priority", 1002)
+                .keys("external_ids", ids),
+        );
+    }
+    wants
+}
+
+#[tokio::test]
+async fn a_rule_more_in_a_large_group_costs_no_look_at_the_others() {
+    let bench = Bench::start().await;
+    let id = Id::random();
+    let mark = model::unit::Unit::SecurityGroup.mark(id);
+    bench.bring_in_line(&[(mark, group(id, 400))]).await;
+    bench.settle().await;
+    let units = [(mark, group(id, 401))];
+    let plan = bench.plan(&units, &[bench.observed(mark)]);
+    assert!(plan.transaction.len() < 10, "{} operations", plan.transaction.len());
+    bench.bring_in_line(&units).await;
+    assert!(bench.diff(&units)[0].is_none());
+    assert_eq!(bench.count("ACL"), 401);
 }
