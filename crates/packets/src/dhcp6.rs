@@ -1,4 +1,4 @@
-//! A DHCPv6 client (RFC 8415): stateful, for an address; stateless, for what else there is.
+//! A DHCPv6 client (RFC 8415) that asks for an address, and what else there is.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv6Addr, SocketAddrV6, UdpSocket};
@@ -20,7 +20,6 @@ const SOLICIT: u8 = 1;
 const ADVERTISE: u8 = 2;
 const REQUEST: u8 = 3;
 const REPLY: u8 = 7;
-const INFORMATION_REQUEST: u8 = 11;
 
 const CLIENT: u16 = 1;
 const SERVER: u16 = 2;
@@ -63,15 +62,6 @@ impl Guest {
         // The prefix is said by a router, not by DHCP; in these tests it has 64 bits.
         self.add_address(&format!("{address}/64"));
         reply
-    }
-
-    /// Asks for everything but an address.
-    ///
-    /// # Panics
-    /// If nobody answers.
-    pub fn dhcp6_information(&self) -> Reply {
-        let ask = || self.ask6(INFORMATION_REQUEST, &self.identity(), REPLY);
-        until("a DHCPv6 reply", ask).0
     }
 
     fn ask6(&self, kind: u8, options: &[u8], answer: u8) -> Option<Reply> {
