@@ -3,10 +3,10 @@
 
     python tests/clients/with_tempest.py --server target/debug/nucleon
 
-Each test that passes on a real Neutron (`tests/reference/tempest-network.csv`) has to pass here, but
-for those of `tempest-needs.txt`, which need what is not built yet; of these none may pass, so that
-the list shrinks with what is built. Needs tempest, openstacksdk and keystone in the Python that runs
-it.
+Each test that passes on a real Neutron (`tests/reference/tempest-network.csv`) has to pass here,
+but for those of `tempest-needs.txt`, which need what is not built yet; of these none may pass, so
+that the list shrinks with what is built. Needs tempest, openstacksdk and keystone in the Python
+that runs it.
 """
 
 import argparse

@@ -241,8 +241,8 @@ async fn of_create(
     Vec::new()
 }
 
-/// No token, an invented one, and of an administrator's tokens one that has expired and one that was
-/// revoked; his valid one opens the door.
+/// No token, an invented one, and of an administrator's tokens one that has expired and one that
+/// was revoked; his valid one opens the door.
 async fn bad_tokens(server: &TestServer) -> [&'static str; 4] {
     let (tokens, ctx) = (Tokens::new(server.db().clone()), &Ctx::system(Timestamp::now()));
     let past = ctx.now - Duration::from_secs(1);

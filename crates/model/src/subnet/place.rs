@@ -167,8 +167,8 @@ pub fn segment_change(
     Ok(())
 }
 
-/// Checks that a segment is one of the network's; answers how many the network has. Who does not see
-/// segments is not told that another network has this one.
+/// Checks that a segment is one of the network's; answers how many the network has. Who does not
+/// see segments is not told that another network has this one.
 ///
 /// # Errors
 /// `SegmentNotFound`, `NetworkIdsDontMatch`.
