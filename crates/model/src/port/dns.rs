@@ -98,8 +98,8 @@ impl Namer {
         Named { ip_address, hostname, fqdn }
     }
 
-    /// `dns_assignment`: the names of a port's addresses, which are given as `fixed_ips`. It is only
-    /// shown, so it is written at once.
+    /// `dns_assignment`: the names of a port's addresses, which are given as `fixed_ips`. It is
+    /// only shown, so it is written at once.
     pub fn assignment(&self, name: &str, fixed_ips: &Json) -> Value {
         let ips = fixed_ips.as_array().map(Vec::as_slice).unwrap_or_default();
         let ips = ips.iter().filter_map(|ip| ip.get("ip_address")?.as_str());
