@@ -19,7 +19,7 @@ const BLACK_BOX: &[&str] = &[
     "tests/clients/run.py",
     "tests/clients/with_keystone.py",
     "tests/clients/with_tempest.py",
-    "tests/clients/neutron.py",
+    "tests/clients/with_neutron.py",
 ];
 
 /// A program that the tests of packets on real OVN need, and the package that brings it.

@@ -1,7 +1,7 @@
 //! The real `neutron-ovn-metadata-agent` finds the rows that it needs: guests get their metadata
 //! through it. It needs Neutron, in the directory that `NUCLEON_TEST_NEUTRON` names (the `bin` of a
-//! Python environment), and haproxy and iptables, which the agent uses. `tests/clients/neutron.py`
-//! runs this with the environment that it is run in.
+//! Python environment), and haproxy and iptables, which the agent uses.
+//! `tests/clients/with_neutron.py` runs this with the environment that it is run in.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -110,7 +110,7 @@ fn ask(guest: &Guest) -> Option<String> {
 }
 
 #[test]
-#[ignore = "needs Neutron; tests/clients/neutron.py runs it"]
+#[ignore = "needs Neutron; tests/clients/with_neutron.py runs it"]
 fn guests_get_their_metadata_through_neutrons_own_agent() {
     let cloud = Cloud::start();
     let network = cloud.network();
