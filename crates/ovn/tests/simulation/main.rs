@@ -23,9 +23,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Histories in one run of the tests; two idle cores take a minute for them.
-const HISTORIES: u64 = 1000;
-/// Where the machine has much else to do, no new ones are begun after this time.
+/// Histories in one run of the tests; four idle cores take two minutes for them.
+const HISTORIES: u64 = 2000;
+/// Where the machine has fewer cores, or much else to do, no new ones are begun after this time.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A number from the environment.
