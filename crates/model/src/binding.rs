@@ -234,14 +234,16 @@ pub async fn show(call: &Call<'_>, port: &Row, host: &str) -> Result<Row> {
     Ok(get(call, port.id(), host).await?.shown(port))
 }
 
-async fn get(call: &Call<'_>, port_id: Id, host: &str) -> Result<Stored> {
+async fn find(call: &Call<'_>, port_id: Id, host: &str) -> Result<Option<Stored>> {
     let columns = Stored::COLUMNS;
     let sql = format!("SELECT {columns} FROM port_bindings WHERE port_id = ? AND host = ?");
     let key = [Value::text(port_id.to_string()), Value::text(host)];
     let rows = call.tx.rows(&sql, &key).await?;
-    rows.first()
-        .and_then(|columns| Stored::read(port_id, columns))
-        .ok_or_else(|| fault::port_binding_not_found(port_id, host))
+    Ok(rows.first().and_then(|columns| Stored::read(port_id, columns)))
+}
+
+async fn get(call: &Call<'_>, port_id: Id, host: &str) -> Result<Stored> {
+    find(call, port_id, host).await?.ok_or_else(|| fault::port_binding_not_found(port_id, host))
 }
 
 fn refuse_failed(port_id: Id, plugged: &Plugged) -> Result<()> {
@@ -265,6 +267,10 @@ pub async fn create(call: &Call<'_>, port: &Row, ask: &Draft) -> Result<Row> {
     };
     if wish.host.is_empty() {
         return Err(fault::bad_request("'host' must be the name of a host, not ''."));
+    }
+    // Said even where the host cannot plug the port any more.
+    if find(call, port.id(), &wish.host).await?.is_some() {
+        return Err(fault::port_binding_already_exists(port.id(), &wish.host));
     }
     let plugged = plug::plug(call, port.id(), port.get(port::at::network_id), wish).await?;
     refuse_failed(port.id(), &plugged)?;

@@ -22,8 +22,8 @@ resource! {
     network_id: Id = init().filter().sort();
     project_id: Text<255> = init().ask();
     network_type: Text<32> = init().filter().sort();
-    physical_network: Option<Text<64>> = init().unset().filter().sort();
-    segmentation_id: Option<i64> = init().unset().sort();
+    physical_network: Option<Text<64>> = init().never_null().unset().filter().sort();
+    segmentation_id: Option<i64> = init().never_null().unset().sort();
     name: Option<Name> = rw().unset().filter().sort();
     description: Text<255> = rw().text("").filter().ext("standard-attr-segment");
     segment_index: i64 = ro().hidden();

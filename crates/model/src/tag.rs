@@ -48,7 +48,7 @@ pub fn parse(json: &serde_json::Value) -> Result<Vec<String>> {
         tags.push(tag);
     }
     if tags.len() > TAGS_MAX {
-        return Err(fault::invalid_input(format!(
+        return Err(fault::bad_limit(format!(
             "'tags' has {} tags; a resource can have at most {TAGS_MAX}.",
             tags.len()
         )));
@@ -94,7 +94,7 @@ pub fn add(call: &Call<'_>, row: &Row, tags: &[String]) -> Result<bool> {
     let have = of(row);
     let new: Vec<&String> = tags.iter().filter(|tag| !have.contains(tag)).collect();
     if have.len() + new.len() > TAGS_MAX {
-        return Err(fault::bad_request(format!("A resource can have at most {TAGS_MAX} tags.")));
+        return Err(fault::bad_limit(format!("A resource can have at most {TAGS_MAX} tags.")));
     }
     if new.is_empty() {
         return Ok(false);

@@ -13,6 +13,7 @@ testkit::on_each_engine!(
     a_host_that_came_while_nobody_looked_is_found_by_comparing,
     a_host_whose_agent_is_dead_takes_no_port_until_it_lives_again,
     a_bridge_that_is_mapped_later_lets_waiting_ports_in,
+    a_second_binding_on_a_host_is_refused_as_such_even_where_the_host_is_away,
     what_ovn_cannot_be_told_is_refused,
 );
 
@@ -193,11 +194,24 @@ async fn what_ovn_cannot_be_told_is_refused(engine: Engine) {
         "binding:host_id": "w1.example"});
     assert_eq!(refused("PUT", &path, taken).await, "BadRequest");
     let floating = json!({"device_owner": "network:floatingip"});
-    assert_eq!(refused("PUT", &path, floating).await, "BadRequest");
+    assert_eq!(refused("PUT", &path, floating).await, "OVNPortUpdateError");
     let mut foreign = server_port(&network, "w1.example");
     foreign["allowed_address_pairs"] =
         json!([{"ip_address": "10.0.0.99", "mac_address": "02:00:00:00:00:07"}]);
     let path = format!("ports/{}", id(&world.port(foreign).await));
     let renamed = json!({"name": "x"});
     assert_eq!(refused("PUT", &path, renamed).await, "InvalidVirtualMACAddress");
+}
+
+async fn a_second_binding_on_a_host_is_refused_as_such_even_where_the_host_is_away(engine: Engine) {
+    let world = World::new(engine).await;
+    let network = world.network(json!({})).await;
+    let port = id(&world.port(server_port(&network, "w1.example")).await);
+    let refused = async |host: &str| {
+        let path = format!("ports/{port}/bindings");
+        let reply = world.call("POST", &path, Some(json!({"binding": {"host": host}}))).await;
+        (reply.status, reply.json["NeutronError"]["type"].clone())
+    };
+    assert_eq!(refused("w1.example").await, (409, json!("PortBindingAlreadyExists")));
+    assert_eq!(refused("w2.example").await, (500, json!("PortBindingError")));
 }
