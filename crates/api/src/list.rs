@@ -9,8 +9,7 @@ use http::Response;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use model::kind::Kind;
-use sql::Scope;
-use tokio::sync::mpsc::Receiver;
+use sql::{Scope, Stream};
 use wire::ctx::Ctx;
 use wire::fault::Result;
 use wire::query::Query;
@@ -136,10 +135,7 @@ async fn page(asked: &Asked<'_>, kind: &'static dyn Kind, query: &Query) -> Resu
 }
 
 /// All rows, shown as they are read. A short list leaves in one piece, with its length.
-async fn streamed(
-    mut listed: Listed,
-    mut chunks: Receiver<Result<Vec<Row>>>,
-) -> Result<Response<Body>> {
+async fn streamed(mut listed: Listed, mut chunks: Stream) -> Result<Response<Body>> {
     let first = chunks.recv().await.transpose()?.unwrap_or_default();
     let is_whole = first.len() < CHUNK;
     listed.add(first);

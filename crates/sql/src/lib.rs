@@ -27,5 +27,5 @@ pub use db::Db;
 pub use migrate::Migration;
 pub use select::Scope;
 pub use stats::Stats;
-pub use stream::stream;
+pub use stream::{Stream, stream};
 pub use tx::{Committed, Mark, Tx, Write};

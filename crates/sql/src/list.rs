@@ -9,6 +9,7 @@ use wire::types::quoted_text;
 use wire::value::Value;
 
 use crate::dialect::Dialect;
+use crate::engine::Cells;
 use crate::select::{Scope, Select, Sql, expression, from, seen};
 use crate::tx::Tx;
 
@@ -36,17 +37,28 @@ impl Tx {
         query: &Query,
     ) -> Result<Vec<Row>> {
         let select = self.select(table, &query.fields);
+        let cells = self.cells(table, &select, scope, query).await?;
+        Ok(select.rows(cells, self.db().counters()))
+    }
+
+    /// [`Tx::list`] as cells.
+    pub(crate) async fn cells(
+        &self,
+        table: &'static Resource,
+        select: &Select,
+        scope: &Scope,
+        query: &Query,
+    ) -> Result<Cells> {
         let after = match &query.marker {
             Some(marker) => Some(self.marker(table, scope, query, marker).await?),
             None => None,
         };
-        let sql = listing(self.dialect(), &select, table, scope, query, after.as_deref())?;
-        let cells = self.rows(&sql.text, &sql.params).await?;
-        let mut rows = select.rows(cells, self.db().counters());
+        let sql = listing(self.dialect(), select, table, scope, query, after.as_deref())?;
+        let mut cells = self.rows(&sql.text, &sql.params).await?;
         if query.reverse {
-            rows.reverse();
+            cells.reverse();
         }
-        Ok(rows)
+        Ok(cells)
     }
 
     /// How many rows there are under these filters.

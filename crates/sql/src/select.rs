@@ -120,8 +120,10 @@ impl Select {
                 );
                 (attr.empty)()
             });
-            // What is not read is missing.
-            row.values.resize(index, Value::Missing);
+            while row.values.len() < index {
+                // What is not read is missing.
+                row.values.push(Value::Missing);
+            }
             row.values.push(value);
         }
         row.values.resize(attrs.len(), Value::Missing);

@@ -1,4 +1,5 @@
-//! Long lists, read in one statement and handed out in chunks as the caller takes them.
+//! Long lists, read in one statement and handed out in chunks as the caller takes them. The cells
+//! become rows on the caller's side, while the next ones are read.
 //! Not here: short ones (`list`).
 
 use std::sync::Arc;
@@ -11,24 +12,44 @@ use wire::query::Query;
 use wire::row::Row;
 
 use crate::db::Db;
-use crate::engine::{Flow, Outlet};
+use crate::engine::{Cells, Flow, Outlet};
 use crate::list::listing;
-use crate::select::{Scope, Sql};
-use crate::stats::count;
+use crate::select::{Scope, Select, Sql};
+use crate::stats::{Counters, count};
+use crate::tx::Tx;
 
 /// Chunks that wait for the caller to take them.
 const AHEAD: usize = 2;
 
-/// Reads a list in the background: chunks of `chunk` rows, all of one snapshot. An error is the
-/// last item. Dropping the receiver ends the reading.
+/// A long list on its way. Dropping it ends the reading.
+pub struct Stream {
+    cells: mpsc::Receiver<Result<Cells>>,
+    select: Arc<Select>,
+    counters: Arc<Counters>,
+}
+
+impl Stream {
+    /// The next rows; `None` behind the last ones.
+    ///
+    /// # Errors
+    /// Faults of the query, those of the database; nothing comes behind one.
+    pub async fn recv(&mut self) -> Option<Result<Vec<Row>>> {
+        let cells = self.cells.recv().await?;
+        Some(cells.map(|cells| self.select.rows(cells, &self.counters)))
+    }
+}
+
+/// Reads a list in the background: chunks of `chunk` rows, all of one snapshot.
 pub fn stream(
     db: &Db,
     table: &'static Resource,
     scope: Scope,
     query: &Query,
     chunk: usize,
-) -> mpsc::Receiver<Result<Vec<Row>>> {
-    let (outlet, receiver) = mpsc::channel(AHEAD);
+) -> Stream {
+    let (outlet, cells) = mpsc::channel(AHEAD);
+    let stream =
+        Stream { cells, select: db.select(table, &query.fields), counters: db.shared_counters() };
     let (db, query, chunk) = (db.clone(), query.clone(), chunk.max(1));
     tokio::spawn(async move {
         let refused = outlet.clone();
@@ -47,7 +68,7 @@ pub fn stream(
             let _ = refused.send(Err(error)).await;
         }
     });
-    receiver
+    stream
 }
 
 async fn flow(
@@ -63,11 +84,9 @@ async fn flow(
     }
     let select = db.select(table, &query.fields);
     let Sql { text, params } = listing(db.dialect(), &select, table, scope, query, None)?;
-    let counters = db.shared_counters();
-    let decode = Box::new(move |cells| select.rows(cells, &counters));
     count(&db.counters().statements);
     let stalled = AtomicBool::new(false);
-    let flow = Arc::new(Flow { sql: text, params, chunk, decode, outlet, stalled });
+    let flow = Arc::new(Flow { sql: text, params, chunk, outlet, stalled });
     db.engine().stream(Arc::clone(&flow)).await?;
     flow.whole()
 }
@@ -81,9 +100,11 @@ async fn pieces(
     chunk: usize,
     outlet: Outlet,
 ) -> Result<()> {
-    let rows = db.snapshot(|tx| async move { tx.list(table, scope, query).await }).await?;
-    for rows in rows.chunks(chunk) {
-        if outlet.send(Ok(rows.to_vec())).await.is_err() {
+    let select = &db.select(table, &query.fields);
+    let read = |tx: Tx| async move { tx.cells(table, select, scope, query).await };
+    let mut cells = db.snapshot(read).await?.into_iter();
+    while cells.len() > 0 {
+        if outlet.send(Ok(cells.by_ref().take(chunk).collect())).await.is_err() {
             break;
         }
     }

@@ -13,7 +13,6 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::SendTimeoutError;
 use wire::fault::{self, Error, Result};
-use wire::row::Row;
 use wire::value::Value;
 
 use crate::dialect::Dialect;
@@ -25,18 +24,14 @@ use crate::stats::Counters;
 /// The rows of an answer; a cell that is of no type we know is `Value::Missing`.
 pub(crate) type Cells = Vec<Vec<Value>>;
 
-/// Turns cells into rows of a kind, for streams.
-pub(crate) type Decode = Box<dyn Fn(Cells) -> Vec<Row> + Send + Sync>;
-
 /// Where a stream sends its rows.
-pub(crate) type Outlet = mpsc::Sender<Result<Vec<Row>>>;
+pub(crate) type Outlet = mpsc::Sender<Result<Cells>>;
 
 /// A query whose answer is read in pieces of `chunk` rows.
 pub(crate) struct Flow {
     pub sql: String,
     pub params: Vec<Value>,
     pub chunk: usize,
-    pub decode: Decode,
     pub outlet: Outlet,
     pub stalled: AtomicBool,
 }
@@ -47,7 +42,7 @@ const STALLED: Duration = Duration::from_secs(30);
 impl Flow {
     /// Hands rows out. False: the caller wants no more.
     pub async fn give(&self, cells: Cells) -> bool {
-        match self.outlet.send_timeout(Ok((self.decode)(cells)), STALLED).await {
+        match self.outlet.send_timeout(Ok(cells), STALLED).await {
             Ok(()) => true,
             Err(SendTimeoutError::Closed(_)) => false,
             Err(SendTimeoutError::Timeout(_)) => {
