@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 /// Histories in one run of the tests; four idle cores take two minutes for them.
 const HISTORIES: u64 = 2000;
 /// Where the machine has fewer cores, or much else to do, no new ones are begun after this time.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(200);
 
 /// A number from the environment.
 fn given(variable: &str) -> Option<u64> {
