@@ -130,6 +130,9 @@ fn addresses_of(body: &Json) -> Result<BTreeSet<Cidr>> {
     };
     let list = match body.get("addresses") {
         Some(Json::Array(list)) => list,
+        // PARITY: whatever has no entries is the empty list.
+        Some(Json::String(text)) if text.is_empty() => &Vec::new(),
+        Some(Json::Object(object)) if object.is_empty() => &Vec::new(),
         Some(other) => return Err(refuse(format!("{} is not a list", quoted(other)))),
         None => return Err(refuse("it is missing".to_owned())),
     };

@@ -79,7 +79,7 @@ pub async fn set(call: &Call<'_>, project_id: &str, asked: &Map<String, Json>) -
     let force = flag("force").map_err(bad)?.unwrap_or(false);
     let check = flag("check_limit").map_err(bad)?.unwrap_or(true);
     let used = used(call, project_id).await?;
-    let words = ["force", "check_limit", "tenant_id", "project_id"];
+    let words = ["force", "check_limit"];
     for (resource, limit) in asked.iter().filter(|(name, _)| !words.contains(&name.as_str())) {
         if !call.settings.quotas.contains_key(resource) {
             let known: Vec<&str> = call.settings.quotas.keys().map(String::as_str).collect();

@@ -2,15 +2,18 @@
 //! the tables of shareable kinds are made with, and what `shared` means; the `/rbac-policies` kind
 //! itself too.
 
+mod object_type;
+
 use wire::attr::Resource;
 use wire::draft::Draft;
-use wire::fault::{self, Error, Result};
+use wire::fault::{self, Error, Fault, Result};
 use wire::resource;
 use wire::row::Row;
 use wire::types::hint::TargetProject;
 use wire::types::{Id, Text};
 use wire::value::Value;
 
+use self::object_type::ObjectType;
 use crate::kind::{Call, Kind, Pending};
 use crate::quota;
 use crate::standard;
@@ -40,7 +43,7 @@ resource! {
     RbacPolicy = Resource::of("rbac_policy", "rbac_policies").ext("rbac-policies");
     id: Id = ro().filter();
     project_id: Text<255> = init().filter().policy();
-    object_type: Text<64> = init().filter().enforce();
+    object_type: ObjectType = init().filter().enforce();
     object_id: Id = init().filter().enforce();
     action: Text<64> = init().filter().enforce();
     /// A project, or `*` for all of them.
@@ -152,10 +155,10 @@ impl Kind for RbacPolicies {
     fn update<'a>(&'a self, call: &'a Call<'a>, old: &'a Row, ask: &'a Draft) -> Pending<'a, Row> {
         Box::pin(async move {
             let mut row = old.clone();
-            let Some(target) = ask.asked(at::target_project) else {
-                return Ok(row);
-            };
             let policy = RbacPolicy::load_of(old);
+            let Some(target) = ask.asked(at::target_project) else {
+                return Err(nothing_asked(&policy));
+            };
             if target != policy.target_project && !target.is_all() {
                 may_withdraw(call, &policy, Some(&target.0)).await?;
             }
@@ -192,6 +195,12 @@ impl RbacPolicy {
     fn load_of(row: &Row) -> Self {
         <Self as wire::row::Record>::load(row)
     }
+}
+
+/// PARITY: an update that says nothing is refused as one that strands somebody.
+fn nothing_asked(policy: &RbacPolicy) -> Error {
+    let why = format!("The update of RBAC policy {} must give 'target_tenant'.", policy.id);
+    Fault::new("RbacPolicyInUse", 409, why).into()
 }
 
 /// The object to share: one of the caller's own, or any for an administrator.

@@ -11,7 +11,7 @@ use crate::kind::{Call, Kind, Pending, Verbs};
 resource! {
     /// Who realises a service.
     ServiceProvider = Resource::of("service_provider", "service_providers")
-        .ext("service-type").visible("1=1");
+        .ext("service-type").visible("1=1").any_filter();
     service_type: Text<255> = ro().filter();
     name: Text<255> = ro().filter();
     default: bool = ro().filter();

@@ -335,6 +335,8 @@ pub struct Resource {
     pub alias: &'static str,
     /// Its rows carry tags.
     pub taggable: bool,
+    /// Filters that it does not have are passed over rather than refused.
+    pub any_filter: bool,
 }
 
 impl Resource {
@@ -350,6 +352,7 @@ impl Resource {
             join: "",
             alias: "",
             taggable: false,
+            any_filter: false,
         }
     }
 
@@ -372,6 +375,10 @@ impl Resource {
     /// Carries tags.
     pub const fn taggable(self) -> Self {
         Self { taggable: true, ..self }
+    }
+    /// Passes over filters that it does not have.
+    pub const fn any_filter(self) -> Self {
+        Self { any_filter: true, ..self }
     }
     /// With these attributes. Called by `resource!`.
     pub const fn with(self, attrs: &'static [Attr]) -> Self {

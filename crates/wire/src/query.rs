@@ -170,6 +170,9 @@ impl Query {
             self.filters.push(Filter::Tags { all, negate, tags });
             return Ok(());
         }
+        if table.any_filter && !table.attr(name).is_some_and(|attr| attr.verbs.filter) {
+            return Ok(());
+        }
         let unknown = || {
             fault::bad_request(format!(
                 "{} is not something that {} can be filtered by.",
@@ -206,11 +209,8 @@ fn tag_filter(name: &str) -> Option<(bool, bool)> {
 
 fn column_values(attr: &Attr, values: &[&str]) -> Result<Vec<Value>> {
     let read = |text: &&str| {
-        // An empty filter asks for the empty text; it is no number and no truth value.
-        match attr.column {
-            Column::Text(_) if text.is_empty() => return Ok(Value::text("")),
-            Column::Json if text.is_empty() => return Ok(Value::Null),
-            _ => {}
+        if attr.column == Column::Json && text.is_empty() {
+            return Ok(Value::Null);
         }
         (attr.filter)(text).ok_or_else(|| {
             let why = format!(

@@ -229,7 +229,11 @@ impl Wire for Prefix {
         Self(IpNet::from(IpAddr::from(Ipv4Addr::UNSPECIFIED)))
     }
     fn filter(text: &str) -> Option<Value> {
-        Some(Self::read(text).map_or_else(|| Value::text(text), |prefix| prefix.store()))
+        // PARITY: the empty text, which asks for no prefix in a rule, matches none as a filter.
+        if text.is_empty() {
+            return Some(Value::text(""));
+        }
+        Self::read(text).map(|prefix| prefix.store())
     }
 }
 

@@ -147,6 +147,10 @@ impl Wire for ServiceType {
 impl Item for ServiceType {
     const LIST: &'static str = "a list of texts that begin with network:, neutron: or compute:";
 
+    // PARITY: whatever has no entries is the empty list.
+    fn is_empty_list(json: &Json) -> bool {
+        json.as_str() == Some("") || json.as_object().is_some_and(serde_json::Map::is_empty)
+    }
     fn list_fault(refused: &Json) -> (&'static str, u16) {
         let entries = refused.as_array().map(Vec::as_slice).unwrap_or_default();
         match entries.iter().find(|entry| Self::parse(entry).is_err()) {

@@ -18,6 +18,11 @@ pub trait Item: Wire {
     const LIST: &'static str;
     /// Whether null is taken for the empty list.
     const NULL_IS_EMPTY: bool = true;
+    /// True for what else is taken for the empty list.
+    fn is_empty_list(json: &Json) -> bool {
+        let _ = json;
+        false
+    }
     /// Reads an entry, where a list is stricter than a single value.
     fn entry(json: &Json) -> Result<Self, String> {
         Self::parse(json)
@@ -44,6 +49,7 @@ impl<T: Item> Wire for Vec<T> {
     fn parse(json: &Json) -> Result<Self, String> {
         let items = match json {
             Json::Null if T::NULL_IS_EMPTY => return Ok(Self::new()),
+            other if T::is_empty_list(other) => return Ok(Self::new()),
             Json::Array(items) => items,
             other => return Err(format!("{} is not a list", quoted(other))),
         };

@@ -32,4 +32,7 @@ impl Wire for PortNumber {
     fn empty() -> Self {
         Self(0)
     }
+    fn filter(text: &str) -> Option<Value> {
+        Self::parse(&Json::from(text)).ok().map(|port| port.store())
+    }
 }

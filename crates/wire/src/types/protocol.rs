@@ -125,6 +125,9 @@ impl Wire for Protocol {
         Self::Number(0)
     }
     fn filter(text: &str) -> Option<Value> {
-        Some(Value::Text(text.to_lowercase()))
+        if text.eq_ignore_ascii_case("any") {
+            return Some(Value::Null);
+        }
+        Self::read(text).map(|protocol| protocol.store())
     }
 }

@@ -178,7 +178,7 @@ impl Wire for Ethertype {
         Self::Ipv4
     }
     fn filter(text: &str) -> Option<Value> {
-        Some(Self::read(text).map_or_else(|| Value::text(text), |one| one.store()))
+        Self::read(text).map(|one| one.store())
     }
 }
 
