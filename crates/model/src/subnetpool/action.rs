@@ -6,6 +6,7 @@ use wire::fault::{self, Error, Result};
 use wire::row::{Record, Row};
 use wire::types::Id;
 use wire::types::cidr::Cidr;
+use wire::types::list::MOST_ENTRIES;
 use wire::value::Value;
 
 use super::prefix_set::PrefixSet;
@@ -146,12 +147,18 @@ fn store(call: &Call<'_>, old: &Row, mut new: Row) -> Result<()> {
 }
 
 fn prefixes(body: &Json) -> Result<Vec<Cidr>> {
-    let given = body.get("prefixes").unwrap_or(&Json::Null);
     let refuse = |why: &str| {
-        fault::bad_request(format!("'prefixes' must be {}: {why}.", <Vec<Cidr> as Wire>::ACCEPTS))
+        fault::bad_request(format!(
+            "'prefixes' must be a list of 1 to {MOST_ENTRIES} networks like 192.0.2.0/24: {why}."
+        ))
     };
-    let prefixes = Vec::<Cidr>::parse(given).map_err(|why| refuse(&why))?;
-    if prefixes.is_empty() { Err(refuse("it has no entry")) } else { Ok(prefixes) }
+    match body.get("prefixes").and_then(Json::as_array) {
+        Some(list) if (1..=MOST_ENTRIES).contains(&list.len()) => {
+            list.iter().map(|one| Cidr::parse(one).map_err(|why| refuse(&why))).collect()
+        }
+        Some(list) => Err(refuse(&format!("it has {} entries", list.len()))),
+        None => Err(refuse("it is missing or no list")),
+    }
 }
 
 fn shown(prefixes: &[Cidr]) -> Json {

@@ -132,13 +132,13 @@ const DIFFERENCES: &[Difference] = &[
         "What Python calls false is not null, nor an empty list.",
         &[
             ("Option<Prefix>", &["false", "0", "[]", "{}"]),
-            ("Vec<Ip>", &["\"\"", "{}"]),
-            ("Vec<ServiceType>", &["false", "0", "\"\"", "{}"]),
+            ("Vec<Ip>", &["{}"]),
+            ("Vec<ServiceType>", &["false", "0"]),
             ("Vec<IpRange>", &["\"\"", "{}"]),
             ("Vec<ProviderSegment>", &["\"\"", "{}"]),
         ],
     ),
-    ("No list is shown as an empty one.", &[("Vec<ServiceType>", &["null"])]),
+    ("No list is shown as an empty one.", &[("Vec<ServiceType>", &["null", "\"\"", "{}"])]),
     (
         "Control characters, and a line's end, are no part of a name or text.",
         &[

@@ -430,6 +430,29 @@ fn any_protocol_is_none() {
 }
 
 #[test]
+fn what_is_no_value_of_its_type_is_no_filter_of_rules() {
+    for text in ["x", "", "-1", "70000"] {
+        assert_eq!(Ethertype::filter(text), None, "{text}");
+        assert_eq!(Protocol::filter(text), None, "{text}");
+        assert_eq!(PortNumber::filter(text), None, "{text}");
+    }
+    assert_eq!(Prefix::filter("x"), None);
+    assert_eq!(Ethertype::filter("ipv4"), Some(Value::text("IPv4")));
+    assert_eq!(Protocol::filter("Any"), Some(Value::Null));
+    assert_eq!(Protocol::filter("TCP"), Some(Value::text("tcp")));
+    assert_eq!(PortNumber::filter("22"), Some(Value::Int(22)));
+}
+
+#[test]
+fn some_lists_are_also_empty_in_other_forms() {
+    assert_eq!(Vec::<Ip>::parse(&json!("")), Ok(Vec::new()));
+    assert_eq!(Vec::<ServiceType>::parse(&json!({})), Ok(Vec::new()));
+    refused::<Vec<Ip>>(json!({}));
+    refused::<Vec<ServiceType>>(json!("x"));
+    refused::<Vec<Cidr>>(json!(""));
+}
+
+#[test]
 fn slaac_addresses_end_in_the_mac_turned_round() {
     // The example of RFC 4291, appendix A.
     let mac = Mac::read("34:56:78:9a:bc:de").unwrap();
