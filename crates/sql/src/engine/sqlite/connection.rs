@@ -23,6 +23,8 @@ pub enum Role {
     Writer,
     /// A snapshot.
     Reader,
+    /// Long lists, which come by far more pages.
+    Lister,
     /// Moves pages from the log into the file.
     Checkpoint,
 }
@@ -73,13 +75,18 @@ fn settle(connection: &Connection, role: Role) -> rusqlite::Result<()> {
     set("wal_autocheckpoint", "0")?;
     set("journal_size_limit", "67108864")?;
     // KiB, as a negative number; full caches of all connections are what there is to spend.
-    set("cache_size", if role == Role::Writer { "-65536" } else { "-2048" })?;
-    if role == Role::Reader {
+    let cache = match role {
+        Role::Writer => "-65536",
+        Role::Lister => "-8192",
+        Role::Reader | Role::Checkpoint => "-2048",
+    };
+    set("cache_size", cache)?;
+    if matches!(role, Role::Reader | Role::Lister) {
         set("query_only", "on")?;
     }
     connection.set_prepared_statement_cache_capacity(match role {
         Role::Writer => 512,
-        Role::Reader => 128,
+        Role::Reader | Role::Lister => 128,
         Role::Checkpoint => 0,
     });
     Ok(())

@@ -132,7 +132,7 @@ impl Sqlite {
         let thread = tokio::task::spawn_blocking(move || {
             let connection = match idle {
                 Some(connection) => connection,
-                None => connection::open(&path, Role::Reader)?,
+                None => connection::open(&path, Role::Lister)?,
             };
             let give = &mut |cells| runtime.block_on(flow.give(cells));
             connection::each_chunk(&connection, &flow.sql, &flow.params, flow.chunk, give)
