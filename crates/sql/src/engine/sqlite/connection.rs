@@ -76,7 +76,7 @@ fn settle(connection: &Connection, role: Role) -> rusqlite::Result<()> {
     set("journal_size_limit", "67108864")?;
     // KiB, as a negative number; full caches of all connections are what there is to spend.
     let cache = match role {
-        Role::Writer => "-65536",
+        Role::Writer => "-32768",
         Role::Lister => "-8192",
         Role::Reader | Role::Checkpoint => "-2048",
     };
