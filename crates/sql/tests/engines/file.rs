@@ -50,18 +50,19 @@ async fn a_second_process_writes_too() {
     let bench = Bench::sqlite().await;
     let other = Db::open(&bench.url, MIGRATIONS).await.unwrap();
     bench.exec("INSERT INTO counters VALUES ('c', 0)", &[]).await;
-    let all = (0..40).map(|number| {
-        let db = if number % 2 == 0 { &bench.db } else { &other };
-        async move {
-            db.write(&ctx(), |tx| async move {
+    // A task each, as requests have: who waits for the other process holds up his thread.
+    let mut all = tokio::task::JoinSet::new();
+    for number in 0..40 {
+        let db = if number % 2 == 0 { bench.db.clone() } else { other.clone() };
+        all.spawn(async move {
+            let act = |tx: sql::Tx| async move {
                 tx.exec("UPDATE counters SET used = used + 1", Vec::new());
                 Ok(())
-            })
-            .await
-            .unwrap();
-        }
-    });
-    futures_util::future::join_all(all).await;
+            };
+            db.write(&ctx(), act).await.unwrap();
+        });
+    }
+    all.join_all().await;
     assert_eq!(bench.number("SELECT used FROM counters").await, 40);
 }
 
