@@ -169,9 +169,11 @@ fn suspects(changes: &[Change], replica: &Replica) -> BTreeSet<Mark> {
         let Some(table) = Table::named(change.table) else { continue };
         let (old, new) = (change.old.as_deref(), change.new.as_deref());
         let Some(row) = new.or(old) else { continue };
-        let unit = owned::unit_of(replica, table, change.uuid, row);
+        // Whose it was counts as well: an edit may have taken away what says whose it is.
+        let units = [old, new].into_iter().flatten();
+        let units = units.filter_map(|row| owned::unit_of(replica, table, change.uuid, row));
         if token(new).is_some() && token(old) != token(new) {
-            ours.extend(unit);
+            ours.extend(units);
             continue;
         }
         let mut is_own = old.is_none() || new.is_none();
@@ -190,7 +192,7 @@ fn suspects(changes: &[Change], replica: &Replica) -> BTreeSet<Mark> {
             }
         }
         if is_own {
-            suspects.extend(unit);
+            suspects.extend(units);
         }
     }
     &suspects - &ours

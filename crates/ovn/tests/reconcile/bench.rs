@@ -195,8 +195,12 @@ impl Bench {
         self.client.read().unwrap().row("Logical_Switch", uuid).unwrap().clone()
     }
 
-    pub fn has_port(&self, port: &str) -> bool {
+    pub fn uuid_of_port(&self, port: &str) -> Option<Uuid> {
         let row = nb::port(Id::read(port).unwrap());
-        owned::find(&self.client.read().unwrap(), &row).is_some()
+        owned::find(&self.client.read().unwrap(), &row)
+    }
+
+    pub fn has_port(&self, port: &str) -> bool {
+        self.uuid_of_port(port).is_some()
     }
 }

@@ -62,6 +62,12 @@ async fn rows_that_somebody_edits_or_removes_come_back(bench: &Bench) {
     );
     assert!(bench.has_port(&port));
     assert!(bench.counters.drift.get() >= 3);
+    // A row that does not say any more whose it is.
+    let row = bench.uuid_of_port(&port).unwrap();
+    let mut meddling = Transaction::new();
+    meddling.update("Logical_Switch_Port", row, [("external_ids", Datum::map([("theirs", "1")]))]);
+    bench.client.transact(&meddling).await.unwrap();
+    bench.in_line().await;
 }
 
 #[tokio::test]

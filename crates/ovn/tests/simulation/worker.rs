@@ -54,8 +54,7 @@ impl Worker {
             batch_max: 8,
             gather: Duration::from_micros(200),
             sweep_every: Duration::from_millis(6),
-            // Heals what the watchman may have missed, within the patience of a history.
-            audit_every: Duration::from_secs(10),
+            audit_every: Duration::from_secs(3600),
             wait: Duration::ZERO,
             ..Settings::default()
         };
