@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::compare::Labelled;
 use crate::rows::{self, Rows};
+use crate::whole;
 
 /// A row before it has its label.
 struct Row {
@@ -87,11 +88,10 @@ fn label(mut rows: Vec<Row>, scenario: &Json) -> Labelled {
     for row in &mut rows {
         tidy(&mut row.columns);
     }
-    let bodies: Json =
-        scenario["calls"].as_array().unwrap().iter().map(|call| call["body"].clone()).collect();
-    let known = known(&rows, &bodies.to_string());
-    let relabelled =
-        |text: &str| known.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
+    let known = known(&rows, &whole::bodies(scenario));
+    let relabelled = |text: &str| {
+        known.iter().fold(text.to_owned(), |text, (from, to)| whole::replace(&text, from, to))
+    };
     let mut labels = BTreeMap::new();
     for row in &mut rows {
         let text = relabelled(&serde_json::to_string(&row.columns).unwrap());
@@ -197,8 +197,6 @@ fn known(rows: &[Row], calls: &str) -> Vec<(String, String)> {
     // The project of the record and ours.
     learn("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "<project>".into());
     learn("\"neutron:project_id\":\"admin\"", "\"neutron:project_id\":\"<project>\"".into());
-    // Longer texts first, so that no address is taken for the beginning of another.
-    known.sort_by_key(|(from, _)| std::cmp::Reverse(from.len()));
     known
 }
 
@@ -207,7 +205,7 @@ fn addresses(row: &Row, label: &str, calls: &str, learn: &mut impl FnMut(&str, S
     let mac = Regex::new(MAC).unwrap();
     let columns = ["addresses", "port_security"].map(|name| row.columns.get(name));
     let all: String = columns.into_iter().flatten().map(ToString::to_string).collect();
-    let named = |text: &str| calls.contains(&format!("\"{text}\""));
+    let named = |text: &str| whole::contains(calls, text);
     for found in mac.find_iter(&all).map(|found| found.as_str().to_owned()) {
         if !named(&found) {
             learn(&found, format!("<mac of {label}>"));

@@ -7,6 +7,7 @@ mod cloud;
 mod compare;
 mod labels;
 mod rows;
+mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
