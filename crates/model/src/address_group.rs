@@ -28,6 +28,7 @@ static ADDRESSES: Child = Child {
     keys: &[("address", Column::Text(64))],
     flat: true,
     order: "address",
+    kept: None,
 };
 
 resource! {

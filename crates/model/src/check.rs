@@ -154,6 +154,7 @@ pub async fn check(db: &Db, ctx: &Ctx) -> Result<Vec<Finding>> {
                 rows_of(&tx, kind.table(), &mut findings).await?;
             }
             counted(&tx, *kind, &mut findings).await?;
+            kept(&tx, kind.table(), &mut findings).await?;
         }
         for invariant in INVARIANTS {
             holds(&tx, invariant, &mut findings).await?;
@@ -277,6 +278,23 @@ async fn counted(tx: &Tx, kind: &dyn Kind, findings: &mut Vec<Finding>) -> Resul
                 row: format!("{project}, {resource}"),
                 problem: format!("it counts {used} and there are {real}"),
                 remedy: format!("set used to {real}"),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The lists that are kept in a kind's rows are those of the child tables.
+async fn kept(tx: &Tx, table: &Resource, findings: &mut Vec<Finding>) -> Result<()> {
+    for attr in table.attrs {
+        let Source::Child(child) = attr.verbs.source else { continue };
+        let Some(sql) = sql::kept::drifted(tx.dialect(), table.table, child) else { continue };
+        for row in tx.rows(&sql, &[]).await?.iter().take(NAMED_MAX) {
+            findings.push(Finding {
+                table: table.table.into(),
+                row: row.first().and_then(Value::as_text).unwrap_or_default().to_owned(),
+                problem: format!("the kept list of {} is not what {} has", attr.wire, child.table),
+                remedy: format!("set {} of it anew", attr.wire),
             });
         }
     }

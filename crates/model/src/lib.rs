@@ -88,6 +88,12 @@ pub static MIGRATIONS: &[Migration] = &[
         sql: include_str!("../schema/0005_port_address_pairs.sql"),
         fill: Some(|tx| Box::pin(unit::reads::fill_pairs(tx))),
     },
+    Migration {
+        number: 6,
+        name: "kept_lists",
+        sql: "",
+        fill: Some(|tx| Box::pin(port::keep_lists(tx))),
+    },
 ];
 
 /// The kind of a collection, by its name in bodies (`security_group_rules`).

@@ -34,6 +34,7 @@ static SEGMENTS: Child = Child {
     ],
     flat: false,
     order: "segment_index",
+    kept: None,
 };
 
 static SUBNETS: Child = Child {
@@ -42,6 +43,7 @@ static SUBNETS: Child = Child {
     keys: &[("id", Column::Text(36))],
     flat: true,
     order: "id",
+    kept: None,
 };
 
 /// The address scope of the pool that subnets of a family come from.

@@ -15,6 +15,7 @@ pub mod security;
 pub mod status;
 
 use serde_json::{Value as Json, json};
+use sql::Tx;
 use wire::attr::{Child, Column, Resource};
 use wire::draft::Draft;
 use wire::fault::{self, Error, Result};
@@ -48,6 +49,7 @@ static FIXED_IPS: Child = Child {
     keys: &[("subnet_id", Column::Text(36)), ("ip_address", Column::Text(64))],
     flat: false,
     order: "place",
+    kept: Some("fixed_ips_list"),
 };
 
 /// The security groups of a port.
@@ -57,12 +59,24 @@ static SECURITY_GROUPS: Child = Child {
     keys: &[("security_group_id", Column::Text(36))],
     flat: true,
     order: "security_group_id",
+    kept: Some("security_groups_list"),
 };
 
 /// True when the port's network is shared with the caller.
 const NETWORK_SHARED: &str = "EXISTS (SELECT 1 FROM rbac_policies r \
      WHERE r.object_id = t.network_id AND r.object_type = 'network' \
      AND r.action = 'access_as_shared' AND r.target_project IN (:project, '*'))";
+
+/// Has these lists kept in the ports' rows, where the engine is one that keeps lists.
+///
+/// # Errors
+/// Those of the database.
+pub async fn keep_lists(tx: &Tx) -> Result<()> {
+    for child in [&FIXED_IPS, &SECURITY_GROUPS] {
+        sql::kept::keep(tx, "ports", child).await?;
+    }
+    Ok(())
+}
 
 resource! {
     /// A connection point for attaching one device to one network.

@@ -49,6 +49,7 @@ static RULE_LIST: Child = Child {
     ],
     flat: false,
     order: "id",
+    kept: None,
 };
 
 resource! {

@@ -20,6 +20,7 @@ pub static TAGS: Child = Child {
     keys: &[("tag", Column::Text(255))],
     flat: true,
     order: "tag",
+    kept: None,
 };
 
 /// Gives a new row its id, times and first revision, where its kind has them.

@@ -125,6 +125,14 @@ impl Dialect {
 
     /// The rows of a child table that belong to `t`, as JSON text; null where there are none.
     pub(crate) fn children(self, child: &Child) -> String {
+        match child.kept {
+            Some(column) if self == Self::Sqlite => format!("t.{column}"),
+            _ => self.gathered(child, "t"),
+        }
+    }
+
+    /// The same, read from the child table; the parent is `of`.
+    pub(crate) fn gathered(self, child: &Child, of: &str) -> String {
         let (object, list, cast) = match self {
             Self::Sqlite => ("json_object", "json_group_array", ""),
             Self::Postgres => ("json_build_object", "json_agg", "::text"),
@@ -143,11 +151,11 @@ impl Dialect {
             // a temporary table for each parent, which takes longer than to read all of it.
             Self::Sqlite => format!(
                 "(SELECT {list}({item}) FROM \
-                 (SELECT * FROM {table} WHERE {parent} = t.id ORDER BY {order}) c)"
+                 (SELECT * FROM {table} WHERE {parent} = {of}.id ORDER BY {order}) c)"
             ),
             _ => format!(
                 "(SELECT {list}({item} ORDER BY c.{order}){cast} FROM {table} c \
-                 WHERE c.{parent} = t.id)"
+                 WHERE c.{parent} = {of}.id)"
             ),
         }
     }

@@ -12,6 +12,7 @@ pub mod dialect;
 pub mod dirty;
 mod engine;
 mod failure;
+pub mod kept;
 mod list;
 mod migrate;
 mod sabotage;

@@ -111,6 +111,8 @@ pub struct Child {
     pub flat: bool,
     /// The column that orders the list.
     pub order: &'static str,
+    /// The parent's column in which SQLite keeps the list, where it is read with every row.
+    pub kept: Option<&'static str>,
 }
 
 /// One attribute of a kind.

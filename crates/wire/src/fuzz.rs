@@ -33,6 +33,7 @@ static FIXED_IPS: Child = Child {
     keys: &[("subnet_id", Column::Text(36)), ("ip_address", Column::Text(45))],
     flat: false,
     order: "position",
+    kept: None,
 };
 
 crate::resource! {

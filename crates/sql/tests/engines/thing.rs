@@ -56,7 +56,7 @@ CREATE TABLE counters (
   CONSTRAINT pk_counters PRIMARY KEY (name)
 );
 ",
-    fill: None,
+    fill: Some(|tx| Box::pin(sql::kept::keep(tx, "things", &PARTS))),
 }];
 
 static PARTS: Child = Child {
@@ -65,6 +65,7 @@ static PARTS: Child = Child {
     keys: &[("place", Column::Int), ("label", Column::Text(255))],
     flat: false,
     order: "place",
+    kept: Some("parts_list"),
 };
 
 static TAGS: Child = Child {
@@ -73,6 +74,7 @@ static TAGS: Child = Child {
     keys: &[("tag", Column::Text(255))],
     flat: true,
     order: "tag",
+    kept: None,
 };
 
 resource! {
@@ -103,6 +105,7 @@ static ON_SHELF: Child = Child {
     keys: &[("name", Column::Text(255))],
     flat: true,
     order: "name",
+    kept: None,
 };
 
 /// A place for things.

@@ -16,6 +16,7 @@ pub static FIXED_IPS: Child = Child {
     keys: &[("subnet_id", Column::Text(36)), ("ip_address", Column::Text(45))],
     flat: false,
     order: "position",
+    kept: None,
 };
 
 /// The groups of a plug, shown as plain ids.
@@ -25,6 +26,7 @@ pub static GROUPS: Child = Child {
     keys: &[("security_group_id", Column::Text(36))],
     flat: true,
     order: "security_group_id",
+    kept: None,
 };
 
 resource! {

@@ -1,0 +1,47 @@
+//! Lists that SQLite keeps in their parents' rows. Triggers write them, in the transaction that
+//! changes the child table, so a list is as true as its rows and reading it needs no seek.
+//! Not here: which lists (`wire::attr::Child::kept`), reading them (`dialect`).
+
+use wire::attr::Child;
+use wire::fault::Result;
+
+use crate::dialect::Dialect;
+use crate::tx::Tx;
+
+/// Keeps a list in the rows of `parent` from now on, those that are there included. Part of a
+/// migration; the other engines gather lists as they read, and for them it does nothing.
+///
+/// # Errors
+/// Those of the database.
+pub async fn keep(tx: &Tx, parent: &str, child: &Child) -> Result<()> {
+    let (Dialect::Sqlite, Some(column)) = (tx.dialect(), child.kept) else { return Ok(()) };
+    let Child { table, parent: key, .. } = child;
+    let list = Dialect::Sqlite.gathered(child, parent);
+    let write = format!("UPDATE {parent} SET {column} = {list}");
+    let mut statements =
+        vec![format!("ALTER TABLE {parent} ADD COLUMN {column} TEXT NULL"), write.clone()];
+    for (event, rows) in [
+        ("INSERT", format!("= NEW.{key}")),
+        ("DELETE", format!("= OLD.{key}")),
+        ("UPDATE", format!("IN (OLD.{key}, NEW.{key})")),
+    ] {
+        statements.push(format!(
+            "CREATE TRIGGER {column}_after_{} AFTER {event} ON {table} \
+             BEGIN {write} WHERE {parent}.id {rows}; END",
+            event.to_lowercase()
+        ));
+    }
+    for statement in statements {
+        tx.exec(statement, Vec::new());
+        tx.flush().await?;
+    }
+    Ok(())
+}
+
+/// A statement that finds the ids of the rows whose kept list is another than the child table has;
+/// `None` where nothing is kept.
+pub fn drifted(dialect: Dialect, parent: &str, child: &Child) -> Option<String> {
+    let column = child.kept.filter(|_| dialect == Dialect::Sqlite)?;
+    let list = dialect.gathered(child, "t");
+    Some(format!("SELECT t.id FROM {parent} t WHERE COALESCE(t.{column}, '[]') <> {list}"))
+}
