@@ -80,3 +80,38 @@ async fn damaged_rows_are_shown_as_empty_and_found_by_the_check(engine: Engine) 
     }
     assert!(silent.is_empty(), "the check does not find:\n{}", silent.join("\n"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kept_list_that_is_not_what_its_table_has_is_found_and_can_be_set_anew() {
+    serve(Engine::Sqlite, async |server| {
+        let admin = &Who::admin();
+        let (network, _) = subnet(server, "192.0.2.0/24").await;
+        let port = made(server, admin, "ports", "port", json!({"network_id": network})).await;
+        let path = format!("/v2.0/ports/{port}");
+        let shown = server.call(admin, "GET", &path, None).await.json["port"].clone();
+        let fixed_ips = shown["fixed_ips"].clone();
+        let ctx = &Ctx::system(Timestamp::now());
+        let sql = "UPDATE ports SET fixed_ips_list = '[]', security_groups_list = NULL WHERE id = ?";
+        execute(server, sql, &[&port]).await;
+        let found = model::check::check(server.db(), ctx).await.unwrap();
+        assert_eq!(found.len(), 2, "{found:?}");
+        for (finding, attribute) in found.iter().zip(["fixed_ips", "security_groups"]) {
+            assert_eq!(finding.row, port);
+            assert!(finding.remedy.contains(attribute), "{finding:?}");
+            assert_ne!(shown[attribute], json!([]));
+        }
+        // As the remedies say.
+        let subnet = &fixed_ips[0]["subnet_id"];
+        for fixed_ips in [json!([{"subnet_id": subnet, "ip_address": "192.0.2.77"}]), fixed_ips] {
+            let body =
+                json!({"port": {"fixed_ips": fixed_ips, "security_groups": shown["security_groups"]}});
+            let reply = server.call(admin, "PUT", &path, Some(body)).await;
+            assert_eq!(reply.status, 200, "{}", reply.text);
+        }
+        let again = server.call(admin, "GET", &path, None).await.json["port"].clone();
+        assert_eq!(again["fixed_ips"], shown["fixed_ips"]);
+        assert_eq!(again["security_groups"], shown["security_groups"]);
+        assert_eq!(model::check::check(server.db(), ctx).await.unwrap(), []);
+    })
+    .await;
+}

@@ -7,6 +7,7 @@ mod bench;
 mod constraint;
 mod damage;
 mod file;
+mod kept;
 mod list;
 mod mark;
 mod migrate;
@@ -86,6 +87,10 @@ engine_tests! {
     }
     damage::{
         a_damaged_column_reads_as_empty_and_the_rest_is_read,
+    }
+    kept::{
+        a_list_follows_every_change_of_its_rows,
+        a_list_that_drifted_is_found,
     }
     stream::{
         a_stream_is_the_whole_list_in_chunks,

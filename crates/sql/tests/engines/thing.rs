@@ -59,7 +59,8 @@ CREATE TABLE counters (
     fill: Some(|tx| Box::pin(sql::kept::keep(tx, "things", &PARTS))),
 }];
 
-static PARTS: Child = Child {
+/// Kept in the rows of things, where the engine is one that keeps lists.
+pub static PARTS: Child = Child {
     table: "parts",
     parent: "thing_id",
     keys: &[("place", Column::Int), ("label", Column::Text(255))],
