@@ -53,7 +53,8 @@ impl Tx {
             Some(marker) => Some(self.marker(table, scope, query, marker).await?),
             None => None,
         };
-        let sql = listing(self.dialect(), select, table, scope, query, after.as_deref())?;
+        let begin = after.as_deref().map_or(Begin::First, Begin::Behind);
+        let sql = listing(self.dialect(), select, table, scope, query, begin)?;
         let mut cells = self.rows(&sql.text, &sql.params).await?;
         if query.reverse {
             cells.reverse();
@@ -109,24 +110,37 @@ impl Tx {
     }
 }
 
-/// The whole statement of a list; `after` are the sort keys of the marker's row.
+/// Where a list begins.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Begin<'a> {
+    /// With the first row, by its sort keys and its id.
+    First,
+    /// With any row, unless an order or a limit is asked for: sorted, none could leave before the
+    /// last one is read. PARITY: Neutron does not sort such a list either.
+    AsRead,
+    /// Behind the row with these sort keys, the marker's.
+    Behind(&'a [Value]),
+}
+
+/// The whole statement of a list.
 pub(crate) fn listing(
     dialect: Dialect,
     select: &Select,
     table: &'static Resource,
     scope: &Scope,
     query: &Query,
-    after: Option<&[Value]>,
+    begin: Begin<'_>,
 ) -> Result<Sql> {
     let mut sql = select.start(scope);
     conditions(&mut sql, dialect, table, scope, &query.filters)?;
     let keys = keys(dialect, table, query)?;
-    if let Some(values) = after {
+    if let Begin::Behind(values) = begin {
         sql.push(" AND (");
         beyond(&mut sql, &keys, values, scope);
         sql.push(")");
     }
-    for (place, key) in keys.iter().enumerate() {
+    let is_as_read = begin == Begin::AsRead && query.sort.is_empty() && query.limit.is_none();
+    for (place, key) in keys.iter().enumerate().filter(|_| !is_as_read) {
         sql.push(if place == 0 { " ORDER BY " } else { ", " });
         sql.push_for(&dialect.order(&key.expression, key.descending), scope);
     }

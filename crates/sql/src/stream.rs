@@ -13,7 +13,7 @@ use wire::row::Row;
 
 use crate::db::Db;
 use crate::engine::{Cells, Flow, Outlet};
-use crate::list::listing;
+use crate::list::{Begin, listing};
 use crate::select::{Scope, Select, Sql};
 use crate::stats::{Counters, count};
 use crate::tx::Tx;
@@ -83,7 +83,7 @@ async fn flow(
         return pieces(db, table, scope, query, chunk, outlet).await;
     }
     let select = db.select(table, &query.fields);
-    let Sql { text, params } = listing(db.dialect(), &select, table, scope, query, None)?;
+    let Sql { text, params } = listing(db.dialect(), &select, table, scope, query, Begin::AsRead)?;
     count(&db.counters().statements);
     let stalled = AtomicBool::new(false);
     let flow = Arc::new(Flow { sql: text, params, chunk, outlet, stalled });

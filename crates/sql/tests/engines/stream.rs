@@ -29,10 +29,18 @@ pub async fn a_stream_is_the_whole_list_in_chunks(bench: &Bench) {
     assert_eq!(streamed(bench, &query, 10).await, (vec![], vec![]));
     fill(bench, 250).await;
     let rows = listed(&bench.db, &everything(), &query).await.unwrap();
-    let ids: Vec<Id> = rows.iter().map(wire::row::Row::id).collect();
+    let mut ids: Vec<Id> = rows.iter().map(wire::row::Row::id).collect();
     assert_eq!(streamed(bench, &query, 100).await, (ids.clone(), vec![100, 100, 50]));
     assert_eq!(streamed(bench, &query, 125).await, (ids.clone(), vec![125, 125]));
-    assert_eq!(streamed(bench, &query, 1000).await, (ids, vec![250]));
+    assert_eq!(streamed(bench, &query, 1000).await, (ids.clone(), vec![250]));
+    // Nobody asked for an order: every row, once.
+    let (mut any, sizes) = streamed(bench, &Query::default(), 100).await;
+    ids.sort();
+    any.sort();
+    assert_eq!((any, sizes), (ids.clone(), vec![100, 100, 50]));
+    // The first few are those of an order, or the next page would not follow them.
+    let page = Query { limit: Some(7), ..Query::default() };
+    assert_eq!(streamed(bench, &page, 100).await.0, ids[..7]);
 }
 
 pub async fn a_stream_that_is_dropped_holds_nothing_up(bench: &Bench) {
