@@ -72,28 +72,34 @@ def serve(server, directory):
     return process
 
 
+def drive(title, process, directory, scenarios):
+    """Runs each scenario as its cloud, stops the server, says how it went and ends the program."""
+    os.environ["OS_CLIENT_CONFIG_FILE"] = str(directory / "clouds.yaml")
+    failed = passed = 0
+    try:
+        for cloud, scenario in scenarios:
+            os.environ["OS_CLOUD"] = cloud
+            good, bad = scenario()
+            passed += good
+            failed += bad
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
+    if failed:
+        sys.stderr.write((directory / "stderr").read_text()[-4000:])
+    print(f"{title}: {passed} passed, {failed} failed")
+    sys.exit(1 if failed else 0)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--server", required=True)
     arguments = parser.parse_args()
-    failed = passed = 0
     with tempfile.TemporaryDirectory() as name:
         directory = pathlib.Path(name)
         process = serve(os.path.abspath(arguments.server), directory)
-        os.environ["OS_CLIENT_CONFIG_FILE"] = str(directory / "clouds.yaml")
-        os.environ["OS_CLOUD"] = "nucleon"
-        try:
-            for scenario in (command_line, software_kit):
-                good, bad = scenario.run()
-                passed += good
-                failed += bad
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(timeout=30)
-        if failed:
-            sys.stderr.write((directory / "stderr").read_text()[-4000:])
-    print(f"clients: {passed} passed, {failed} failed")
-    sys.exit(1 if failed else 0)
+        drive("clients", process, directory,
+              [("nucleon", command_line.run), ("nucleon", software_kit.run)])
 
 
 if __name__ == "__main__":

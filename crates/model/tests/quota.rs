@@ -4,43 +4,15 @@
 
 mod house;
 
-use house::{House, admin, kind, kind_of, member, shown};
+use house::{House, admin, kind_of, member, shown};
 use model::settings::Settings;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use testkit::database::Engine;
-use wire::ctx::Ctx;
-use wire::draft::{Draft, Verb};
-use wire::fault::Result;
 
 testkit::on_each_engine!(
     a_request_that_passes_the_quota_makes_nothing,
     each_project_of_a_request_is_counted,
 );
-
-/// Makes all of a list in one request.
-async fn create_all(house: &House, ctx: &Ctx, many: &str, bodies: &[Json]) -> Result<usize> {
-    let kind = kind(many);
-    let mut drafts = Vec::new();
-    for body in bodies {
-        let mut draft = Draft::parse(kind.table(), Verb::Create, body)?;
-        draft.own(ctx)?;
-        drafts.push(draft);
-    }
-    let drafts = &drafts;
-    let write = house.world.db.write(ctx, |tx| async move {
-        let call = house.world.call(&tx, ctx);
-        kind.create_all(&call, drafts).await.map(|rows| rows.len())
-    });
-    write.await
-}
-
-async fn used(house: &House, resource: &str, project: &str) -> i64 {
-    let sql = format!(
-        "SELECT COALESCE(MAX(used), 0) FROM quota_usage WHERE resource = '{resource}' \
-         AND project_id = '{project}'"
-    );
-    house.count(&sql).await
-}
 
 fn settings(ports: i64) -> Settings {
     let mut settings = Settings::default();
@@ -55,13 +27,13 @@ async fn a_request_that_passes_the_quota_makes_nothing(engine: Engine) {
     let port = json!({"network_id": network.to_string()});
     let ports = |count| vec![port.clone(); count];
     for (count, there) in [(11, 0), (6, 6), (5, 6), (4, 10), (2, 10)] {
-        let made = create_all(&house, alice, "ports", &ports(count)).await;
+        let made = house.create_all(alice, "ports", &ports(count)).await;
         match made {
-            Ok(made) => assert_eq!(made, count),
+            Ok(made) => assert_eq!(made.len(), count),
             Err(error) => assert_eq!(error.fault().unwrap().kind, "OverQuota"),
         }
         assert_eq!(house.count("SELECT COUNT(*) FROM ports").await, there, "{count} more");
-        assert_eq!(used(&house, "port", "alice").await, there);
+        assert_eq!(house.used("port", "alice").await, there);
     }
     assert_eq!(kind_of(house.port(alice, port).await), "OverQuota");
     assert!(house.findings().await.is_empty());
@@ -71,8 +43,8 @@ async fn each_project_of_a_request_is_counted(engine: Engine) {
     let house = House::new(engine).await;
     let network = |project: &str| json!({"name": "n", "project_id": project});
     let asked = ["alice", "bob", "alice"].map(network);
-    assert_eq!(create_all(&house, &admin("root"), "networks", &asked).await.unwrap(), 3);
-    let counted = (used(&house, "network", "alice").await, used(&house, "network", "bob").await);
+    assert_eq!(house.create_all(&admin("root"), "networks", &asked).await.unwrap().len(), 3);
+    let counted = (house.used("network", "alice").await, house.used("network", "bob").await);
     assert_eq!(counted, (2, 1));
     assert!(house.findings().await.is_empty());
 }
@@ -89,8 +61,8 @@ async fn the_ports_of_one_request_are_counted_in_one_statement() {
                    INSERT INTO counted VALUES (new.used); END";
     house.run(trigger, &[]).await;
     let ports = vec![json!({"network_id": network.to_string()}); 20];
-    create_all(&house, alice, "ports", &ports).await.unwrap();
+    house.create_all(alice, "ports", &ports).await.unwrap();
     let counts = house.rows("SELECT used FROM counted").await;
     assert_eq!(counts.len(), 1, "{counts:?}");
-    assert_eq!(used(&house, "port", "alice").await, 21);
+    assert_eq!(house.used("port", "alice").await, 21);
 }

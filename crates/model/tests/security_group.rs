@@ -11,7 +11,7 @@ use model::settings::Settings;
 use serde_json::{Value as Json, json};
 use testkit::database::Engine;
 use wire::ctx::Ctx;
-use wire::draft::{Draft, Verb};
+use wire::draft::Draft;
 use wire::fault::Result;
 use wire::query::Query;
 use wire::row::Row;
@@ -45,23 +45,6 @@ async fn add_rule(house: &House, ctx: &Ctx, group: Id, more: Json) -> Result<Row
     house.create(ctx, RULES, rule(group, more)).await
 }
 
-/// Makes rules with one request.
-async fn bulk(house: &House, ctx: &Ctx, bodies: &[Json]) -> Result<Vec<Row>> {
-    let kind = kind(RULES);
-    let mut drafts = Vec::new();
-    for body in bodies {
-        let mut draft = Draft::parse(kind.table(), Verb::Create, body)?;
-        draft.own(ctx)?;
-        drafts.push(draft);
-    }
-    let drafts = &drafts;
-    house
-        .world
-        .db
-        .write(ctx, |tx| async move { kind.create_all(&house.world.call(&tx, ctx), drafts).await })
-        .await
-}
-
 async fn act(house: &House, ctx: &Ctx, id: Id, action: &str, addresses: Json) -> Result<Json> {
     let (kind, body) = (kind(ADDRESSES), &json!({"addresses": addresses}));
     house
@@ -73,13 +56,6 @@ async fn act(house: &House, ctx: &Ctx, id: Id, action: &str, addresses: Json) ->
             kind.act(&call, &row, action, body).await
         })
         .await
-}
-
-async fn used(house: &House, resource: &str, project: &str) -> i64 {
-    let sql = format!(
-        "SELECT used FROM quota_usage WHERE resource = '{resource}' AND project_id = '{project}'"
-    );
-    house.rows(&sql).await.first().map_or(0, |row| row[0].as_int().unwrap())
 }
 
 async fn default_groups(house: &House, project: &str) -> i64 {
@@ -137,8 +113,8 @@ async fn a_project_has_its_default_group_as_soon_as_it_lists(engine: Engine) {
         };
         assert_eq!(rule["remote_group_id"], remote);
     }
-    assert_eq!(used(&house, "security_group", ALICE).await, 1);
-    assert_eq!(used(&house, "security_group_rule", ALICE).await, 4);
+    assert_eq!(house.used("security_group", ALICE).await, 1);
+    assert_eq!(house.used("security_group_rule", ALICE).await, 4);
 }
 
 async fn a_project_that_an_administrator_asks_about_has_its_default_group(engine: Engine) {
@@ -174,7 +150,7 @@ async fn first_ports_at_the_same_time_make_one_default_group(engine: Engine) {
     assert_eq!(default_groups(&house, ALICE).await, 1);
     let only = json!([default_of(&house, ALICE).await.to_string()]);
     assert!(seen.iter().all(|groups| *groups == only), "{seen:?}");
-    assert_eq!(used(&house, "security_group_rule", ALICE).await, 4);
+    assert_eq!(house.used("security_group_rule", ALICE).await, 4);
 }
 
 async fn the_default_group_keeps_its_name_and_only_an_administrator_deletes_it(engine: Engine) {
@@ -215,16 +191,15 @@ async fn a_rule_is_refused_in_every_spelling_of_one_that_is_there(engine: Engine
     let egress = json!({"protocol": "tcp", "direction": "egress"});
     add_rule(&house, &alice, id, egress).await.unwrap();
     let both = [rule(id, json!({"protocol": "udp"})), rule(id, json!({"protocol": "17"}))];
-    assert_eq!(kind_of(bulk(&house, &alice, &both).await), "DuplicateSecurityGroupRuleInPost");
+    assert_eq!(
+        kind_of(house.create_all(&alice, RULES, &both).await),
+        "DuplicateSecurityGroupRuleInPost"
+    );
     let prefix = json!({"remote_ip_prefix": "10.0.0.5/24"});
     let prefixed = add_rule(&house, &alice, id, prefix).await.unwrap();
     assert_eq!(shown(&prefixed, "remote_ip_prefix"), "10.0.0.5/24");
     assert_eq!(shown(&prefixed, "normalized_cidr"), "10.0.0.0/24");
-    assert_eq!(
-        used(&house, "security_group_rule", ALICE).await,
-        4 + 2 + 3,
-        "refusals cost nothing"
-    );
+    assert_eq!(house.used("security_group_rule", ALICE).await, 4 + 2 + 3, "refusals cost nothing");
 }
 
 async fn rules_refer_only_to_what_their_project_can_use(engine: Engine) {
@@ -255,12 +230,15 @@ async fn rules_of_one_request_are_of_one_group_and_one_project(engine: Engine) {
     let (alice, operator) = (member(ALICE), admin("operator"));
     let (one, two) = (group(&house, &alice, "1").await, group(&house, &alice, "2").await);
     let groups = [rule(one, json!({})), rule(two, json!({}))];
-    assert_eq!(kind_of(bulk(&house, &alice, &groups).await), "SecurityGroupNotSingleGroupRules");
+    assert_eq!(
+        kind_of(house.create_all(&alice, RULES, &groups).await),
+        "SecurityGroupNotSingleGroupRules"
+    );
     let projects = [
         rule(one, json!({"project_id": ALICE})),
         rule(one, json!({"project_id": BOB, "protocol": "tcp"})),
     ];
-    let refused = bulk(&house, &operator, &projects).await;
+    let refused = house.create_all(&operator, RULES, &projects).await;
     assert_eq!(kind_of(refused), "SecurityGroupRulesNotSingleProject");
 }
 
@@ -272,17 +250,17 @@ async fn a_request_of_a_hundred_rules_is_whole_and_quick(engine: Engine) {
         rule(id, json!({"protocol": "tcp", "port_range_min": port, "port_range_max": port}))
     };
     let bodies: Vec<Json> = (1..=101).map(port).collect();
-    let refused = bulk(&house, &alice, &bodies).await;
+    let refused = house.create_all(&alice, RULES, &bodies).await;
     assert_eq!(kind_of(refused), "OverQuota");
-    assert_eq!(used(&house, "security_group_rule", ALICE).await, 6);
+    assert_eq!(house.used("security_group_rule", ALICE).await, 6);
     let started = Instant::now();
-    assert_eq!(bulk(&house, &alice, &bodies[..100]).await.unwrap().len(), 100);
+    assert_eq!(house.create_all(&alice, RULES, &bodies[..100]).await.unwrap().len(), 100);
     // Far above the promise, which a release build on a quiet machine has to keep.
     assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
     let shown_group = house.find(GROUPS, id).await.unwrap();
     assert_eq!(shown(&shown_group, "security_group_rules").as_array().unwrap().len(), 102);
     assert_eq!(shown(&shown_group, "revision_number"), 2, "one request is one revision");
-    assert_eq!(used(&house, "security_group_rule", ALICE).await, 106);
+    assert_eq!(house.used("security_group_rule", ALICE).await, 106);
 }
 
 async fn rules_of_one_group_can_be_made_at_the_same_time(engine: Engine) {
@@ -301,7 +279,7 @@ async fn rules_of_one_group_can_be_made_at_the_same_time(engine: Engine) {
     }
     let group = house.find(GROUPS, id).await.unwrap();
     assert_eq!(shown(&group, "revision_number"), 17);
-    assert_eq!(used(&house, "security_group_rule", ALICE).await, 4 + 2 + 16);
+    assert_eq!(house.used("security_group_rule", ALICE).await, 4 + 2 + 16);
 }
 
 async fn deleting_a_group_takes_its_rules_and_those_that_refer_to_it(engine: Engine) {
@@ -313,13 +291,13 @@ async fn deleting_a_group_takes_its_rules_and_those_that_refer_to_it(engine: Eng
     let refers = add_rule(&house, &alice, kept, refers).await.unwrap();
     let foreign = json!({"protocol": "udp", "project_id": BOB});
     add_rule(&house, &operator, gone, foreign).await.unwrap();
-    assert_eq!(used(&house, "security_group_rule", ALICE).await, 4 + 2 + 2 + 2);
-    assert_eq!(used(&house, "security_group_rule", BOB).await, 1);
+    assert_eq!(house.used("security_group_rule", ALICE).await, 4 + 2 + 2 + 2);
+    assert_eq!(house.used("security_group_rule", BOB).await, 1);
     house.delete(&alice, GROUPS, gone).await.unwrap();
     assert!(house.find(RULES, refers.id()).await.is_none());
-    assert_eq!(used(&house, "security_group_rule", ALICE).await, 4 + 2);
-    assert_eq!(used(&house, "security_group_rule", BOB).await, 0);
-    assert_eq!(used(&house, "security_group", ALICE).await, 2);
+    assert_eq!(house.used("security_group_rule", ALICE).await, 4 + 2);
+    assert_eq!(house.used("security_group_rule", BOB).await, 0);
+    assert_eq!(house.used("security_group", ALICE).await, 2);
     let kept = house.find(GROUPS, kept).await.unwrap();
     assert_eq!(shown(&kept, "revision_number"), 3);
 }
@@ -362,7 +340,7 @@ async fn a_rule_changes_its_description_and_its_group_notices(engine: Engine) {
     house.delete(&alice, RULES, made.id()).await.unwrap();
     let group = house.find(GROUPS, id).await.unwrap();
     assert_eq!(shown(&group, "revision_number"), 4);
-    assert_eq!(used(&house, "security_group_rule", ALICE).await, 4 + 2);
+    assert_eq!(house.used("security_group_rule", ALICE).await, 4 + 2);
 }
 
 async fn new_groups_begin_with_the_templates(engine: Engine) {

@@ -72,6 +72,22 @@ impl House {
         Ok(self.shown(kind, made).unwrap())
     }
 
+    /// Makes all of a list in one request.
+    pub async fn create_all(&self, ctx: &Ctx, many: &str, bodies: &[Json]) -> Result<Vec<Row>> {
+        let kind = kind(many);
+        let mut drafts = Vec::new();
+        for body in bodies {
+            let mut draft = Draft::parse(kind.table(), Verb::Create, body)?;
+            draft.own(ctx)?;
+            drafts.push(draft);
+        }
+        let drafts = &drafts;
+        let write = self.world.db.write(ctx, |tx| async move {
+            kind.create_all(&self.world.call(&tx, ctx), drafts).await
+        });
+        write.await
+    }
+
     pub async fn update(&self, ctx: &Ctx, many: &str, id: Id, body: Json) -> Result<Row> {
         let kind = kind(many);
         let draft = &Draft::parse(kind.table(), Verb::Update, &body)?;
@@ -130,6 +146,15 @@ impl House {
             tx.run(sql.to_owned(), params, Vec::new()).await.map(drop)
         });
         run.await.unwrap();
+    }
+
+    /// How much of its quota a project uses.
+    pub async fn used(&self, resource: &str, project: &str) -> i64 {
+        let sql = format!(
+            "SELECT COALESCE(MAX(used), 0) FROM quota_usage WHERE resource = '{resource}' \
+             AND project_id = '{project}'"
+        );
+        self.count(&sql).await
     }
 
     /// What `nucleon db check` says.

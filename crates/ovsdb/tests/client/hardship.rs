@@ -136,16 +136,19 @@ fn silent(method: &str, params: &Json) -> Option<Result<Json, Json>> {
     if matches!(method, "echo" | "transact") { None } else { old(method, params) }
 }
 
+/// What the animal of this number is called in the replica, if it is there.
+fn name(client: &Client, number: u128) -> Option<String> {
+    let replica = client.read().unwrap();
+    let row = replica.row("Animal", Uuid::from_u128(number))?;
+    Some(row.text("name").unwrap().to_owned())
+}
+
 #[tokio::test]
 async fn a_server_of_the_first_hour_is_followed_too() {
     let server = Scripted::start(old);
     let client = Client::start(server.options());
     soon("the client connects", client.connected()).await;
-    let name = |number| {
-        let replica = client.read().unwrap();
-        let row = replica.row("Animal", Uuid::from_u128(number))?;
-        Some(row.text("name").unwrap().to_owned())
-    };
+    let name = |number| name(&client, number);
     assert_eq!((name(1).as_deref(), name(2).as_deref()), (Some("cat"), Some("dog")));
     let (first, second) = (Uuid::from_u128(1).to_string(), Uuid::from_u128(2).to_string());
     let update = json!({"id": null, "method": "update", "params": ["database", {"Animal": {
@@ -172,11 +175,7 @@ async fn a_server_that_knows_conditions_only_is_asked_with_them() {
         message["method"] == "monitor_cond"
             && message.to_string().contains(r#""where":[["name","==","cat"]]"#)
     }));
-    let name = |number| {
-        let replica = client.read().unwrap();
-        let row = replica.row("Animal", Uuid::from_u128(number))?;
-        Some(row.text("name").unwrap().to_owned())
-    };
+    let name = |number| name(&client, number);
     assert_eq!((name(1).as_deref(), name(2).as_deref()), (Some("cat"), Some("dog")));
     let (first, second) = (Uuid::from_u128(1).to_string(), Uuid::from_u128(2).to_string());
     let update = json!({"id": null, "method": "update2", "params": ["database", {"Animal": {
