@@ -1,5 +1,5 @@
-//! Every limit of the listener that is not an option. Those of one kind of thing are in
-//! `model::settings`.
+//! Every limit of the listener that is not an option. All limits, with those of the other crates:
+//! `docs/limits.md`.
 
 use std::time::Duration;
 

@@ -1,8 +1,10 @@
 //! The rules that no compiler checks, over every file of the tree. What is looked for in a source
-//! file is in `source`, who may import whom in `imports`; the reading of Rust in `lexer`.
+//! file is in `source`, who may import whom in `imports`, what the page of limits has to say in
+//! `limits`; the reading of Rust in `lexer`.
 
 mod imports;
 mod lexer;
+mod limits;
 mod source;
 
 use std::fs;
@@ -30,6 +32,7 @@ pub fn run(args: Args) -> Result<()> {
 fn breaches() -> Result<Vec<String>> {
     let root = root();
     let mut found = Vec::new();
+    let (mut page, mut constants) = (String::new(), limits::Constants::new());
     for path in files(&root)? {
         // What is no text (an image, a recorded frame) has no lines to judge.
         let Ok(text) = fs::read_to_string(&path) else { continue };
@@ -38,7 +41,12 @@ fn breaches() -> Result<Vec<String>> {
         if name.ends_with("Cargo.toml") {
             found.extend(imports::judge(&name, &text));
         }
+        limits::learn(&name, &text, &mut constants);
+        if name == limits::PAGE {
+            page = text;
+        }
     }
+    found.extend(limits::judge(&page, &constants));
     Ok(found)
 }
 
