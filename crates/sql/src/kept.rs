@@ -9,7 +9,9 @@ use crate::dialect::Dialect;
 use crate::tx::Tx;
 
 /// Keeps a list in the rows of `parent` from now on, those that are there included. Part of a
-/// migration; the other engines gather lists as they read, and for them it does nothing.
+/// migration; the other engines gather lists as they read, and for them it does nothing. The
+/// triggers say what the child shows: a release that has it show more drops column and triggers in
+/// a migration of its own and keeps the list anew ([`drifted`] finds one that forgot).
 ///
 /// # Errors
 /// Those of the database.
