@@ -12,7 +12,7 @@ use wire::resource;
 use wire::row::Row;
 use wire::show::{self, Mask};
 use wire::types::cidr::{Cidr, Prefix};
-use wire::types::list::MOST_ENTRIES;
+use wire::types::list::{self, MOST_ENTRIES};
 use wire::types::name::Name;
 use wire::types::reference::Reference;
 use wire::types::{Id, Text, quoted};
@@ -131,9 +131,7 @@ fn addresses_of(body: &Json) -> Result<BTreeSet<Cidr>> {
     };
     let list = match body.get("addresses") {
         Some(Json::Array(list)) => list,
-        // PARITY: whatever has no entries is the empty list.
-        Some(Json::String(text)) if text.is_empty() => &Vec::new(),
-        Some(Json::Object(object)) if object.is_empty() => &Vec::new(),
+        Some(bare) if list::is_bare(bare) => &Vec::new(),
         Some(other) => return Err(refuse(format!("{} is not a list", quoted(other)))),
         None => return Err(refuse("it is missing".to_owned())),
     };

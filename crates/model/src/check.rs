@@ -289,26 +289,31 @@ async fn kept(tx: &Tx, table: &Resource, findings: &mut Vec<Finding>) -> Result<
     for attr in table.attrs {
         let Source::Child(child) = attr.verbs.source else { continue };
         let Some(sql) = sql::kept::drifted(tx.dialect(), table.table, child) else { continue };
-        for row in tx.rows(&sql, &[]).await?.iter().take(NAMED_MAX) {
-            findings.push(Finding {
-                table: table.table.into(),
-                row: row.first().and_then(Value::as_text).unwrap_or_default().to_owned(),
-                problem: format!("the kept list of {} is not what {} has", attr.wire, child.table),
-                remedy: format!("set {} of it anew", attr.wire),
-            });
-        }
+        let problem = format!("the kept list of {} is not what {} has", attr.wire, child.table);
+        let remedy = format!("set {} of it anew", attr.wire);
+        name(tx, &sql, (table.table, &problem, &remedy), findings).await?;
     }
     Ok(())
 }
 
 async fn holds(tx: &Tx, invariant: &Invariant, findings: &mut Vec<Finding>) -> Result<()> {
-    let rows = tx.rows(invariant.sql, &[]).await?;
-    for row in rows.iter().take(NAMED_MAX) {
+    let Invariant { table, sql, problem, remedy } = invariant;
+    name(tx, sql, (table, problem, remedy), findings).await
+}
+
+/// Names the rows that a statement finds, with their table, the problem and the remedy.
+async fn name(
+    tx: &Tx,
+    sql: &str,
+    (table, problem, remedy): (&str, &str, &str),
+    findings: &mut Vec<Finding>,
+) -> Result<()> {
+    for row in tx.rows(sql, &[]).await?.iter().take(NAMED_MAX) {
         findings.push(Finding {
-            table: invariant.table.into(),
+            table: table.into(),
             row: row.first().and_then(Value::as_text).unwrap_or_default().to_owned(),
-            problem: invariant.problem.into(),
-            remedy: invariant.remedy.into(),
+            problem: problem.into(),
+            remedy: remedy.into(),
         });
     }
     Ok(())

@@ -271,14 +271,8 @@ impl Db {
         query: &wire::query::Query,
     ) -> Result<Vec<String>> {
         let select = self.select(table, &query.fields);
-        let list = crate::list::listing(
-            self.dialect(),
-            &select,
-            table,
-            scope,
-            query,
-            crate::list::Begin::AsRead,
-        )?;
+        let begin = crate::list::Begin::AsRead;
+        let list = crate::list::listing(self.dialect(), &select, table, scope, query, begin)?;
         let (sql, params) = (&format!("EXPLAIN QUERY PLAN {}", list.text), &list.params);
         let rows = self.snapshot(|tx| async move { tx.rows(sql, params).await }).await?;
         let step = |row: &Vec<wire::value::Value>| row.last()?.as_text().map(str::to_owned);

@@ -20,24 +20,21 @@ pub async fn keep(tx: &Tx, parent: &str, child: &Child) -> Result<()> {
     let Child { table, parent: key, .. } = child;
     let list = Dialect::Sqlite.gathered(child, parent);
     let write = format!("UPDATE {parent} SET {column} = {list}");
-    let mut statements =
-        vec![format!("ALTER TABLE {parent} ADD COLUMN {column} TEXT NULL"), write.clone()];
+    tx.exec(format!("ALTER TABLE {parent} ADD COLUMN {column} TEXT NULL"), Vec::new());
+    tx.exec(write.clone(), Vec::new());
     for (event, rows) in [
         ("INSERT", format!("= NEW.{key}")),
         ("DELETE", format!("= OLD.{key}")),
         ("UPDATE", format!("IN (OLD.{key}, NEW.{key})")),
     ] {
-        statements.push(format!(
+        let trigger = format!(
             "CREATE TRIGGER {column}_after_{} AFTER {event} ON {table} \
              BEGIN {write} WHERE {parent}.id {rows}; END",
             event.to_lowercase()
-        ));
+        );
+        tx.exec(trigger, Vec::new());
     }
-    for statement in statements {
-        tx.exec(statement, Vec::new());
-        tx.flush().await?;
-    }
-    Ok(())
+    tx.flush().await
 }
 
 /// A statement that finds the ids of the rows whose kept list is another than the child table has;

@@ -5,7 +5,7 @@ use std::fmt::{self, Display};
 
 use serde_json::Value as Json;
 
-use super::list::Item;
+use super::list::{self, Item};
 use super::object::Object;
 use super::{Id, Text, quoted, text};
 use crate::attr::{BAD_REQUEST, Column, INVALID_INPUT, Wire};
@@ -147,9 +147,8 @@ impl Wire for ServiceType {
 impl Item for ServiceType {
     const LIST: &'static str = "a list of texts that begin with network:, neutron: or compute:";
 
-    // PARITY: whatever has no entries is the empty list.
     fn is_empty_list(json: &Json) -> bool {
-        json.as_str() == Some("") || json.as_object().is_some_and(serde_json::Map::is_empty)
+        list::is_bare(json)
     }
     fn list_fault(refused: &Json) -> (&'static str, u16) {
         let entries = refused.as_array().map(Vec::as_slice).unwrap_or_default();

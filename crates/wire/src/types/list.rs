@@ -12,6 +12,11 @@ use crate::value::Value;
 /// The most entries that a list in a request may have.
 pub const MOST_ENTRIES: usize = 1000;
 
+/// True for `""` and `{}`. PARITY: some lists are empty in these forms too.
+pub fn is_bare(json: &Json) -> bool {
+    json.as_str() == Some("") || json.as_object().is_some_and(serde_json::Map::is_empty)
+}
+
 /// A type of which there are lists.
 pub trait Item: Wire {
     /// What a list of them must be, to end the sentence "… must be".
